@@ -1,0 +1,29 @@
+# Compile settings shared by every target, and the one way to declare a room of the house.
+add_library(dropmuon_settings INTERFACE)
+target_include_directories(dropmuon_settings INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(dropmuon_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
+if(DROPMUON_WERROR)
+  target_compile_options(dropmuon_settings INTERFACE -Werror)
+endif()
+if(DROPMUON_NATIVE)
+  # 512-bit vectors: the loops here stream whole cache lines, where the wide registers pay.
+  target_compile_options(dropmuon_settings INTERFACE -march=native -mprefer-vector-width=512)
+endif()
+if(DROPMUON_SANITIZE)
+  target_compile_options(dropmuon_settings INTERFACE -fsanitize=${DROPMUON_SANITIZE}
+                         -fno-omit-frame-pointer)
+  target_link_options(dropmuon_settings INTERFACE -fsanitize=${DROPMUON_SANITIZE})
+endif()
+
+# dropmuon_room(<name> SOURCES ... [USES rooms or libraries seen by its headers] [PRIVATE libraries])
+function(dropmuon_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  if(NOT ROOM_SOURCES)  # TEMPORARY while rooms are empty
+    add_library(dropmuon_${name} INTERFACE)
+    target_link_libraries(dropmuon_${name} INTERFACE dropmuon_settings ${ROOM_USES})
+    return()
+  endif()
+  add_library(dropmuon_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(dropmuon_${name} PUBLIC dropmuon_settings ${ROOM_USES}
+                        PRIVATE ${ROOM_PRIVATE})
+endfunction()

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// The seam between the trainer and a device: every operation a training step needs, and no other.
+//
+// All pointers in argument structs are device memory unless they say "host". Tensors are dense
+// fp32, row-major; activations are (N, H, W, C). Operations run in the order they are called and
+// may return before they are done; download() and synchronize() wait. No operation allocates.
+// A backend implements every operation: there is no "unsupported".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dropmuon/backend/conv2d.h>
+#include <dropmuon/backend/network_ops.h>
+#include <dropmuon/backend/optimizer_ops.h>
+
+namespace dropmuon {
+
+// What ran where, for the log, provenance and `dropmuon info`.
+struct DeviceInfo {
+  std::string kind;  // "cpu", ...
+  std::string name;  // processor or board
+  int threads = 1;
+  std::size_t cache_bytes = 0;  // a micro-batch that fits in here runs without memory traffic
+  std::vector<std::pair<std::string, std::string>> libraries;  // name, version
+};
+
+// The parts of a step that are timed separately.
+enum class Phase { idle, forward, backward, optimizer };
+
+struct PhaseSeconds {
+  double forward = 0.0;
+  double backward = 0.0;
+  double optimizer = 0.0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual DeviceInfo info() const = 0;
+
+  // --- memory --------------------------------------------------------------------------------
+  // Throws Error(internal) with the size asked for when memory runs out. Prefer Buffer<T>.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  virtual void upload(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void download(void* host, const void* device, std::size_t bytes) = 0;
+  virtual void zero(void* device, std::size_t bytes) = 0;
+  virtual void synchronize() = 0;
+  virtual std::size_t allocated_bytes() const = 0;  // now held through allocate()
+
+  // --- network (network_ops.h states each contract) ------------------------------------------
+  virtual std::unique_ptr<Conv2d> make_conv2d(const Conv2dShape& shape) = 0;
+  virtual void gather_batch(const GatherBatch& args) = 0;
+  virtual void bias_relu_pool_forward(const BiasReluPoolForward& args) = 0;
+  virtual void bias_relu_pool_backward(const BiasReluPoolBackward& args) = 0;
+  virtual void average_pool_forward(const AveragePool& args) = 0;
+  virtual void average_pool_backward(const AveragePool& args) = 0;
+  virtual void matmul(const Matmul& args) = 0;
+  virtual void add_bias(const AddBias& args) = 0;
+  virtual void bias_gradient(const BiasGradient& args) = 0;
+  virtual void softmax_cross_entropy(const SoftmaxCrossEntropy& args) = 0;
+
+  // --- optimizer (optimizer_ops.h); each takes all active parameters in one call --------------
+  virtual void update_momentum(std::span<const MomentumItem> items, const MomentumRule& rule) = 0;
+  // Takes the workspace for these shapes; orthogonalize then allocates nothing.
+  virtual void prepare_orthogonalize(std::span<const DirectionItem> items,
+                                     const NewtonSchulz& method) = 0;
+  virtual void orthogonalize(std::span<const DirectionItem> items, const NewtonSchulz& method) = 0;
+  virtual void normalize(std::span<const NormalizeItem> items) = 0;
+  virtual void dual_norms(std::span<const DualNormItem> items) = 0;
+  virtual void apply_update(std::span<const UpdateItem> items) = 0;
+  virtual void apply_adam(std::span<const AdamItem> items, const AdamRule& rule) = 0;
+
+  // --- a step ----------------------------------------------------------------------------------
+  // Runs `body`, a fixed sequence of operations for this key. A backend may record it on first use
+  // and replay the recording later, so everything that changes between steps with the same key
+  // (learning rates, batch indices) must be read from device memory inside the operations.
+  virtual void run_step(std::uint64_t key, const std::function<void()>& body) = 0;
+
+  // From now on time counts for `phase`. phase_seconds() returns the totals and resets them.
+  virtual void mark(Phase phase) = 0;
+  virtual PhaseSeconds phase_seconds() = 0;
+
+  // Fused multiply-add throughput of the device in FLOP/s, measured now (`dropmuon bench`).
+  virtual double measure_peak_flops() = 0;
+};
+
+}  // namespace dropmuon

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The one place that knows which devices exist.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <dropmuon/backend/backend.h>
+
+namespace dropmuon {
+
+enum class Precision { fp32, tf32, bf16 };
+
+struct DeviceRequest {
+  std::string device = "auto";  // one of device_names(), or "cuda:N"
+  Precision precision = Precision::fp32;
+  int threads = 0;  // 0: one per processor this process may use
+};
+
+std::vector<std::string> device_names();  // accepted words, for messages and the reference
+
+// "" if `device` is a valid name, else what is wrong with it.
+std::string device_name_error(const std::string& device);
+
+// Throws Error(no_device) with the reason when the device that was asked for cannot be used, and
+// Error(bad_config) when it cannot compute in the precision. "auto" never throws for lack of a GPU:
+// it takes the CPU and says so in the log.
+std::unique_ptr<Backend> make_backend(const DeviceRequest& request);
+
+// One line per device kind: usable, or why not (`dropmuon info`).
+std::vector<std::string> describe_devices();
+
+}  // namespace dropmuon

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Arguments of the optimizer operations. Each operation takes a span with one item per parameter,
+// so that a device can treat all active layers in one launch.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace dropmuon {
+
+enum class Nesterov { no, yes };
+
+// m <- mu m + grad_weight (g + coupled_decay w);  direction = m, or with Nesterov
+// direction = mu m + grad_weight (g + coupled_decay w), with the new m.
+// Muon's average has grad_weight = 1 - mu, SGD's heavy ball has grad_weight = 1.
+struct MomentumRule {
+  float mu = 0.95F;
+  float grad_weight = 0.05F;
+  float coupled_decay = 0.0F;
+  Nesterov nesterov = Nesterov::no;
+};
+
+struct MomentumItem {
+  std::size_t size = 0;
+  const float* grad = nullptr;
+  const float* value = nullptr;  // read only if coupled_decay is not 0
+  float* momentum = nullptr;
+  float* direction = nullptr;
+};
+
+// One odd quintic a x + b x^3 + c x^5 of a Newton-Schulz iteration.
+struct Quintic {
+  double a = 0.0;
+  double b = 0.0;
+  double c = 0.0;
+};
+
+// standard iterates on the matrix itself, gram on the small n x n side (algorithm: Gram
+// Newton-Schulz, Dao-AILab 2026), automatic takes whichever needs fewer operations.
+enum class NewtonSchulzForm { automatic, standard, gram };
+
+struct NewtonSchulz {
+  std::vector<Quintic> steps;  // applied in order, each once
+  NewtonSchulzForm form = NewtonSchulzForm::automatic;
+  std::vector<int> restarts = {2};  // gram only: recompute X X^T before these steps (0-based)
+};
+
+// out = approximately U V^T for in = U S V^T (rows x cols, row-major): in is divided by its
+// Frobenius norm, then the polynomials act on its singular values. Zero gives exactly zero.
+struct DirectionItem {
+  int rows = 0;
+  int cols = 0;
+  const float* in = nullptr;
+  float* out = nullptr;
+};
+
+// The direction argmax {<in, D> : ||D|| <= 1} of norms that need no iteration. A zero input (or a
+// zero column, zero row) gives zero.
+enum class SimpleNorm {
+  max_abs,    // D = sign(in)
+  euclidean,  // D = in / ||in||_2 over all elements
+  column,     // each column divided by its 2-norm
+  row,        // each row divided by its 2-norm
+};
+
+struct NormalizeItem {
+  SimpleNorm norm = SimpleNorm::euclidean;
+  DirectionItem matrix;
+};
+
+// result = <in, direction>: the dual norm of `in` when direction is its LMO direction.
+struct DualNormItem {
+  std::size_t size = 0;
+  const float* in = nullptr;
+  const float* direction = nullptr;
+  float* result = nullptr;  // one element
+};
+
+// value <- value * keep - scale * learning_rate * dual_norm * direction, in fp32.
+struct UpdateItem {
+  std::size_t size = 0;
+  float* value = nullptr;
+  const float* direction = nullptr;
+  float scale = 1.0F;                    // fixed shape factor
+  const float* learning_rate = nullptr;  // one element; changes every step
+  const float* keep = nullptr;           // one element, 1 - lr * weight decay; null: 1
+  const float* dual_norm = nullptr;      // one element; null: 1 (radius step)
+};
+
+// The values that change from step to step for one parameter.
+struct AdamScalars {
+  float learning_rate = 0.0F;
+  float keep = 1.0F;               // 1 - lr * weight decay
+  float first_correction = 1.0F;   // 1 / (1 - beta1^t)
+  float second_correction = 1.0F;  // 1 / (1 - beta2^t)
+};
+
+struct AdamRule {
+  float beta1 = 0.9F;
+  float beta2 = 0.999F;
+  float epsilon = 1e-8F;
+};
+
+// m <- beta1 m + (1-beta1) g; v <- beta2 v + (1-beta2) g^2;
+// value <- value * keep - lr * (m * first_correction) / (sqrt(v * second_correction) + epsilon)
+struct AdamItem {
+  std::size_t size = 0;
+  float* value = nullptr;
+  const float* grad = nullptr;
+  float* first = nullptr;
+  float* second = nullptr;
+  const AdamScalars* scalars = nullptr;
+};
+
+}  // namespace dropmuon

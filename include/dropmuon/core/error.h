@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The one exception type of the project and the exit codes it carries to the shell.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace dropmuon {
+
+// Exit codes follow sysexits.h where it has a fitting one; README.md lists them for users.
+enum class ExitCode {
+  ok = 0,
+  usage = 2,
+  bad_data = 65,       // a data set or weights file is damaged or of the wrong kind
+  missing_input = 66,  // a file that was asked for is not there
+  no_device = 69,
+  internal = 70,  // a bug, or out of memory
+  cannot_write = 73,
+  stopped = 75,  // stopped by a signal; the run can be continued
+  diverged = 76,
+  bad_config = 78,
+};
+
+// What went wrong, in one line for a person: expected, found, what to do.
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+template <typename... Args>
+[[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+}
+
+[[noreturn]] void check_failed(const char* expression, const char* file, int line,
+                               const std::string& message);
+
+}  // namespace dropmuon
+
+// Contract of a function: a failure is a bug in the caller, never bad user input.
+#define DM_CHECK(condition, ...)                                                        \
+  do {                                                                                  \
+    if (!(condition)) {                                                                 \
+      ::dropmuon::check_failed(#condition, __FILE__, __LINE__, fmt::format(__VA_ARGS__)); \
+    }                                                                                   \
+  } while (false)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The program's log: to standard error, and to a run's log.txt while one is open.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+namespace dropmuon::log {
+
+enum class Level { debug, info, warning, error, off };
+
+void set_level(Level level);       // what standard error shows; a log file always gets info and up
+void open_file(const std::string& path);
+void close_file();
+void write(Level level, const std::string& message);
+
+template <typename... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace dropmuon::log

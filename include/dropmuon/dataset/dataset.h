@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Labelled images in host memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <dropmuon/core/shape.h>
+
+namespace dropmuon {
+
+// images is (count, H, W, C) u8, labels (count) with values below Dataset::classes.
+struct Split {
+  std::vector<std::uint8_t> images;
+  std::vector<std::uint8_t> labels;
+  int count() const { return static_cast<int>(labels.size()); }
+};
+
+struct Dataset {
+  std::string name;  // as in the catalogue: "fashion-mnist"
+  ImageShape image;
+  int classes = 10;
+  Split train;
+  Split test;
+  std::vector<float> mean;         // per channel of the training images, in [0, 1]
+  std::vector<float> inverse_std;  // 1 / standard deviation per channel
+  std::string source;              // folder the files came from, or "synthetic"
+  // File name -> SHA-256 of its uncompressed content.
+  std::vector<std::pair<std::string, std::string>> hashes;
+  std::string verdict;  // "official files", "not the official files (hashes differ)", "synthetic"
+};
+
+struct DatasetOptions {
+  std::string dataset = "fashion-mnist";
+  std::string root = "data";
+  int train_limit = 0;  // 0: all; else the first N training images
+};
+
+// Names the catalogue knows: mnist, fashion-mnist, cifar10, synthetic.
+const std::vector<std::string>& dataset_names();
+
+// Files are looked for in <root>/<name>/, plain or with .gz. Throws Error(missing_input) saying how
+// to get them, Error(bad_data) naming file and offset, Error(bad_config) for an unknown name.
+Dataset load_dataset(const DatasetOptions& options);
+
+}  // namespace dropmuon

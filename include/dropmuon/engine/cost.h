@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The exact FLOP and byte counter: what a step costs as a function of where backpropagation stops.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <dropmuon/core/active_set.h>
+
+namespace dropmuon {
+
+// Of one layer, per image. FLOPs count multiply and add as two operations and cover convolutions and
+// matrix products only (element-wise work is below 1 %).
+struct LayerCost {
+  double forward_flops = 0.0;
+  double filter_gradient_flops = 0.0;
+  double data_gradient_flops = 0.0;
+  double saved_bytes = 0.0;  // kept from forward for backward: the input and the arg-max bytes
+};
+
+// Sum over the layers: forward of all, data gradients of layers above active.first(), filter
+// gradients of active layers. With Truncate::no pass ActiveSet::all as `computed`.
+double step_flops_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed);
+
+// Bytes kept for backward per image when backpropagation stops at active.first().
+double saved_bytes_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed);
+
+}  // namespace dropmuon

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// How long to train, in what pieces, and when to look.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <dropmuon/dataset/batcher.h>
+#include <dropmuon/dataset/dataset.h>
+#include <dropmuon/engine/model_options.h>
+#include <dropmuon/optim/layer_sampler.h>
+#include <dropmuon/optim/optimizer.h>
+#include <dropmuon/optim/schedule.h>
+
+namespace dropmuon {
+
+enum class TargetMetric { train_accuracy, test_accuracy, train_loss, test_loss };
+
+struct Target {
+  TargetMetric metric = TargetMetric::test_accuracy;
+  double value = 0.0;
+  bool stop_at_target = true;
+};
+
+struct TrainOptions {
+  int epochs = 20;
+  int batch_size = 8192;
+  int micro_batch = 0;                          // 0: auto
+  std::optional<std::int64_t> max_steps;        // ends earlier than epochs if set
+  std::optional<std::int64_t> eval_every_steps;  // in addition to eval_every_epochs
+  std::optional<int> eval_every_epochs = 1;
+  int eval_train_images = 10000;  // the fixed sample that train accuracy is measured on
+  int log_every_steps = 10;
+  std::optional<Target> target;
+};
+
+// Everything that decides the numbers of a run, and nothing about where it is written.
+struct Experiment {
+  std::uint64_t seed = 0;
+  DatasetOptions data;
+  AugmentOptions augment;
+  ModelOptions model;
+  OptimizerOptions optimizer;
+  SamplingOptions sampling;
+  ScheduleOptions schedule;
+  TrainOptions train;
+};
+
+}  // namespace dropmuon

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Single-precision matrix product by oneDNN, the only form the CPU backend calls it in.
+#pragma once
+
+#include <dropmuon/backend/network_ops.h>
+
+namespace dropmuon::cpu {
+
+// c (m, n; leading dimension ldc) = alpha op(a) op(b) + beta c, all row-major.
+struct Gemm {
+  int m = 0;
+  int n = 0;
+  int k = 0;
+  const float* a = nullptr;
+  int lda = 0;
+  const float* b = nullptr;
+  int ldb = 0;
+  float* c = nullptr;
+  int ldc = 0;
+  float alpha = 1.0F;
+  float beta = 0.0F;
+  Transpose transpose_a = Transpose::no;
+  Transpose transpose_b = Transpose::no;
+};
+
+void gemm(const Gemm& args);
+
+}  // namespace dropmuon::cpu

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include <dnnl.h>
+
+#include <dropmuon/core/error.h>
+
+#include "../cpu_backend.h"
+#include "gemm.h"
+
+namespace dropmuon::cpu {
+
+void gemm(const Gemm& g) {
+  const auto letter = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
+  const dnnl_status_t status =
+      dnnl_sgemm(letter(g.transpose_a), letter(g.transpose_b), g.m, g.n, g.k, g.alpha, g.a, g.lda,
+                 g.b, g.ldb, g.beta, g.c, g.ldc);
+  DM_CHECK(status == dnnl_success, "dnnl_sgemm {}x{}x{} returned {}", g.m, g.n, g.k,
+           static_cast<int>(status));
+}
+
+void CpuBackend::matmul(const Matmul& args) {
+  DM_CHECK(args.m > 0 && args.n > 0 && args.k > 0, "matmul {}x{}x{}", args.m, args.n, args.k);
+  gemm({.m = args.m,
+        .n = args.n,
+        .k = args.k,
+        .a = args.a,
+        .lda = args.transpose_a == Transpose::yes ? args.m : args.k,
+        .b = args.b,
+        .ldb = args.transpose_b == Transpose::yes ? args.k : args.n,
+        .c = args.c,
+        .ldc = args.n,
+        .beta = args.mode == GradMode::accumulate ? 1.0F : 0.0F,
+        .transpose_a = args.transpose_a,
+        .transpose_b = args.transpose_b});
+}
+
+}  // namespace dropmuon::cpu

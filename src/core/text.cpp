@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include <dropmuon/core/text.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace dropmuon {
+namespace {
+
+std::string scaled(double value, const char* unit) {
+  constexpr std::array kPrefixes = {"", "k", "M", "G", "T", "P", "E"};
+  std::size_t prefix = 0;
+  while (std::abs(value) >= 1000.0 && prefix + 1 < kPrefixes.size()) {
+    value /= 1000.0;
+    ++prefix;
+  }
+  if (prefix == 0 && value == std::floor(value)) return fmt::format("{:.0f} {}", value, unit);
+  return fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
+}
+
+}  // namespace
+
+std::string human_bytes(double bytes) { return scaled(bytes, "B"); }
+
+std::string human_count(double count) {
+  std::string out = scaled(count, "");
+  while (out.ends_with(' ')) out.pop_back();
+  return out;
+}
+
+std::string human_seconds(double seconds) {
+  if (seconds < 60.0) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  if (whole < 3600) return fmt::format("{}:{:02} min", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02} h", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+}  // namespace dropmuon
