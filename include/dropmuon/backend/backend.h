@@ -50,7 +50,7 @@ class Backend {
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
   virtual void upload(void* device, const void* host, std::size_t bytes) = 0;
-  virtual void download(void* host, const void* device, std::size_t bytes) = 0;
+  virtual void download(void* host, const void* device, std::size_t bytes) const = 0;
   virtual void zero(void* device, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
   virtual std::size_t allocated_bytes() const = 0;  // now held through allocate()

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dropmuon/core/shape.h>
@@ -24,7 +25,7 @@ struct Dataset {
   Split train;
   Split test;
   std::vector<float> mean;         // per channel of the training images, in [0, 1]
-  std::vector<float> inverse_std;  // 1 / standard deviation per channel
+  std::vector<float> inverse_std;  // 1 / standard deviation per channel (1 if that is 0)
   std::string source;              // folder the files came from, or "synthetic"
   // File name -> SHA-256 of its uncompressed content.
   std::vector<std::pair<std::string, std::string>> hashes;
@@ -34,7 +35,7 @@ struct Dataset {
 struct DatasetOptions {
   std::string dataset = "fashion-mnist";
   std::string root = "data";
-  int train_limit = 0;  // 0: all; else the first N training images
+  int train_limit = 0;  // 0: all; else at most the first N training images
 };
 
 // Names the catalogue knows: mnist, fashion-mnist, cifar10, synthetic.

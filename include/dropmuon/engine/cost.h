@@ -14,15 +14,16 @@ namespace dropmuon {
 struct LayerCost {
   double forward_flops = 0.0;
   double filter_gradient_flops = 0.0;
-  double data_gradient_flops = 0.0;
+  double data_gradient_flops = 0.0;        // with respect to the layer's input
+  double inner_data_gradient_flops = 0.0;  // between the parts of a layer that has several
   double saved_bytes = 0.0;  // kept from forward for backward: the input and the arg-max bytes
 };
 
-// Sum over the layers: forward of all, data gradients of layers above active.first(), filter
-// gradients of active layers. With Truncate::no pass ActiveSet::all as `computed`.
+// Sum over the layers: forward of all, data gradients of layers above computed.first(), inner data
+// gradients from computed.first() up, filter gradients of computed layers. With Truncate::no pass ActiveSet::all as `computed`.
 double step_flops_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed);
 
-// Bytes kept for backward per image when backpropagation stops at active.first().
+// Bytes kept for backward per image when backpropagation stops at computed.first().
 double saved_bytes_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed);
 
 }  // namespace dropmuon

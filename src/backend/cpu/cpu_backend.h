@@ -20,7 +20,7 @@ class CpuBackend final : public Backend {
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
   void upload(void* device, const void* host, std::size_t bytes) override;
-  void download(void* host, const void* device, std::size_t bytes) override;
+  void download(void* host, const void* device, std::size_t bytes) const override;
   void zero(void* device, std::size_t bytes) override;
   void synchronize() override {}
   std::size_t allocated_bytes() const override { return allocated_; }

@@ -36,7 +36,7 @@ void CpuBackend::upload(void* device, const void* host, std::size_t bytes) {
   if (bytes != 0) std::memcpy(device, host, bytes);
 }
 
-void CpuBackend::download(void* host, const void* device, std::size_t bytes) {
+void CpuBackend::download(void* host, const void* device, std::size_t bytes) const {
   if (bytes != 0) std::memcpy(host, device, bytes);
 }
 

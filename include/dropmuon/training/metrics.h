@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// What a run reports: one row per log interval and per evaluation.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <fstream>
+#include <string>
+
+namespace dropmuon {
+
+// Columns of metrics.csv, in this order. running_loss is the mean over the batches since the last
+// row, with weights that moved meanwhile; train/* and test/* come from evaluation passes with the
+// weights as they stand.
+enum class Metric : std::size_t {
+  step,     // optimizer steps done
+  epoch,    // passes over the training set done, fractional
+  samples,  // training images seen
+  running_loss,
+  train_loss,
+  train_accuracy,
+  test_loss,
+  test_accuracy,
+  train_seconds,  // evaluation, logging and saving excluded
+  forward_seconds,
+  backward_seconds,
+  optimizer_seconds,
+  images_per_second,  // since the last row
+  flops,              // by the FLOP counter, cumulative
+  learning_rate,
+  layer_updates,  // sum over layers of the steps in which each moved
+  count,
+};
+
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::count);
+
+// "test/accuracy", "time/train_s", ...
+const std::string& name_of(Metric metric);
+
+// Values at one moment; what was not measured stays empty in the files.
+class MetricsRow {
+ public:
+  void set(Metric metric, double value);
+  bool has(Metric metric) const { return measured_.test(static_cast<std::size_t>(metric)); }
+  double operator[](Metric metric) const { return values_[static_cast<std::size_t>(metric)]; }
+
+ private:
+  std::array<double, kMetricCount> values_{};
+  std::bitset<kMetricCount> measured_;
+};
+
+// metrics.csv and metrics.jsonl in a run folder. Every row is flushed, so a killed run keeps what it
+// measured. Throws Error(cannot_write) when the disk is full.
+class MetricsWriter {
+ public:
+  explicit MetricsWriter(const std::string& folder);
+  void write(const MetricsRow& row);
+
+ private:
+  std::string folder_;
+  std::ofstream csv_;
+  std::ofstream jsonl_;
+};
+
+}  // namespace dropmuon

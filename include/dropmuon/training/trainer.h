@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// The training loop: draw layers, compute only what they need, move only them, look now and then.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <dropmuon/engine/network.h>
+#include <dropmuon/training/evaluator.h>
+#include <dropmuon/training/metrics.h>
+#include <dropmuon/training/options.h>
+#include <dropmuon/training/stopwatch.h>
+
+namespace dropmuon {
+
+enum class TrainStatus { done, stopped, diverged };
+std::string_view name_of(TrainStatus status);
+
+// Where the target was first met, by an evaluation.
+struct TargetHit {
+  std::int64_t step = 0;
+  std::int64_t samples = 0;
+  double seconds = 0.0;
+  double flops = 0.0;
+};
+
+struct TrainResult {
+  TrainStatus status = TrainStatus::done;
+  MetricsRow last;  // the last value of every metric
+  double best_test_accuracy = 0.0;
+  std::optional<TargetHit> target;
+  std::vector<std::int64_t> layer_updates;  // per layer
+  std::vector<std::int64_t> start_counts;   // steps whose first active layer was s, per s
+};
+
+// Called from the loop with the clock paused, except on_step, which must be cheap.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void on_step(std::int64_t steps_done) = 0;
+  virtual void on_metrics(const MetricsRow& row) = 0;
+  virtual bool stop_requested() = 0;
+};
+
+class Trainer {
+ public:
+  // Takes all memory. Throws Error(bad_config) for options that do not fit together. The images of
+  // `dataset` move to the device and are freed here.
+  Trainer(Backend& backend, const Experiment& experiment, Dataset dataset);
+  ~Trainer();
+
+  TrainResult run(TrainObserver& observer);
+
+  Network& network() { return *network_; }
+  std::int64_t total_steps() const { return total_steps_; }
+  std::int64_t steps_per_epoch() const { return batcher_->steps_per_epoch(); }
+  int micro_batch() const { return micro_batch_; }
+
+  // One optimizer step with the layers drawn for it; what run() repeats. Public for `bench` and
+  // tests, which may name the layers instead.
+  void step(std::int64_t index);
+  void step(std::int64_t index, const ActiveSet& active);
+
+ private:
+  void compute(const ActiveSet& computed);
+  StepInfo info(std::int64_t index) const;
+  void log(std::int64_t steps_done, TrainObserver& observer);
+  void evaluate(std::int64_t steps_done, TrainObserver& observer);
+  bool evaluation_due(std::int64_t steps_done) const;
+  bool stop_at_target() const;
+  MetricsRow row(std::int64_t steps_done);
+  void report(const MetricsRow& row, TrainObserver& observer);
+  void check_target(const MetricsRow& row);
+
+  Backend& backend_;
+  Experiment experiment_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<LayerSampler> sampler_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<DeviceSplit> train_;
+  std::unique_ptr<DeviceSplit> test_;
+  std::unique_ptr<Batcher> batcher_;
+  std::unique_ptr<Evaluator> train_evaluator_;
+  std::unique_ptr<Evaluator> test_evaluator_;
+  Buffer<std::uint8_t> labels_;
+  Buffer<LossSums> sums_;
+  std::vector<LayerCost> costs_;
+  std::int64_t total_steps_ = 0;
+  int micro_batch_ = 0;
+
+  Stopwatch clock_;
+  PhaseSeconds phases_;
+  double flops_ = 0.0;
+  double logged_seconds_ = 0.0;
+  std::int64_t logged_step_ = 0;
+  double learning_rate_ = 0.0;
+  TrainResult result_;
+};
+
+}  // namespace dropmuon

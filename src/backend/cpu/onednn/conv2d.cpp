@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// Convolutions by oneDNN 2.x: activations stay NHWC, filters are packed into whatever blocked form
+// its kernels choose and unpacked only when a gradient is complete.
+#include <dnnl.hpp>
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include <dropmuon/core/error.h>
+
+#include "../cpu_backend.h"
+
+namespace dropmuon::cpu {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine instance(dnnl::engine::kind::cpu, 0);
+  return instance;
+}
+
+dnnl::stream& stream() {
+  static dnnl::stream instance(engine());
+  return instance;
+}
+
+// A filter-shaped block of memory in one of the layouts that the kernels asked for.
+struct Packed {
+  memory values;
+  bool holds_sum = false;  // gradient sums only
+};
+
+// The three operations for one batch size.
+struct Variant {
+  memory::desc x;
+  memory::desc y;
+  dnnl::convolution_forward forward;
+  dnnl::convolution_backward_data backward_input;
+  dnnl::convolution_backward_weights backward_filter;
+  Packed* forward_filter = nullptr;
+  Packed* backward_input_filter = nullptr;
+  Packed* gradient_sum = nullptr;
+};
+
+memory borrow(const memory::desc& desc, const float* data) {
+  return {desc, engine(), const_cast<float*>(data)};
+}
+
+void reorder(memory& from, memory& to) {
+  dnnl::reorder(from, to).execute(stream(), from, to);
+  stream().wait();
+}
+
+void add_into(memory& sum, const memory& term) {
+  float* to = static_cast<float*>(sum.get_data_handle());
+  const float* from = static_cast<const float*>(term.get_data_handle());
+  const auto count = static_cast<std::int64_t>(sum.get_desc().get_size() / sizeof(float));
+#pragma omp parallel for simd schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
+class OneDnnConv2d final : public Conv2d {
+ public:
+  explicit OneDnnConv2d(const Conv2dShape& shape)
+      : shape_(shape),
+        filter_dims_{shape.out_channels, shape.input.channels, shape.kernel, shape.kernel},
+        plain_filter_(filter_dims_, memory::data_type::f32, memory::format_tag::ohwi) {}
+
+  void prepare(int n) override {
+    if (variants_.contains(n)) return;
+    variants_.emplace(n, make_variant(n));
+  }
+
+  void load_filter(const float* w) override {
+    memory plain = borrow(plain_filter_, w);
+    for (Packed& packed : filters_) reorder(plain, packed.values);
+  }
+
+  void forward(int n, const float* x, float* y) override {
+    Variant& v = variant(n);
+    v.forward.execute(stream(), {{DNNL_ARG_SRC, borrow(v.x, x)},
+                                 {DNNL_ARG_WEIGHTS, v.forward_filter->values},
+                                 {DNNL_ARG_DST, borrow(v.y, y)}});
+    stream().wait();
+  }
+
+  void backward_input(int n, const float* dy, float* dx) override {
+    Variant& v = variant(n);
+    v.backward_input.execute(stream(), {{DNNL_ARG_DIFF_DST, borrow(v.y, dy)},
+                                        {DNNL_ARG_WEIGHTS, v.backward_input_filter->values},
+                                        {DNNL_ARG_DIFF_SRC, borrow(v.x, dx)}});
+    stream().wait();
+  }
+
+  void backward_filter(int n, const float* x, const float* dy, GradMode mode) override {
+    Variant& v = variant(n);
+    if (mode == GradMode::overwrite) {
+      for (Packed& sum : gradient_sums_) sum.holds_sum = false;
+    }
+    Packed& sum = *v.gradient_sum;
+    const memory target = sum.holds_sum ? term_for(sum) : sum.values;
+    v.backward_filter.execute(stream(), {{DNNL_ARG_DIFF_DST, borrow(v.y, dy)},
+                                         {DNNL_ARG_SRC, borrow(v.x, x)},
+                                         {DNNL_ARG_DIFF_WEIGHTS, target}});
+    stream().wait();
+    if (sum.holds_sum) add_into(sum.values, target);
+    sum.holds_sum = true;
+  }
+
+  void store_filter_gradient(float* dw) override {
+    memory plain = borrow(plain_filter_, dw);
+    bool written = false;
+    for (Packed& sum : gradient_sums_) {
+      if (!sum.holds_sum) continue;
+      if (!written) {
+        reorder(sum.values, plain);
+      } else {  // batch sizes whose kernels chose different layouts
+        memory other(plain_filter_, engine());
+        reorder(sum.values, other);
+        add_into(plain, other);
+      }
+      written = true;
+    }
+    DM_CHECK(written, "store_filter_gradient without backward_filter");
+  }
+
+ private:
+  Variant& variant(int n) {
+    const auto found = variants_.find(n);
+    DM_CHECK(found != variants_.end(), "conv2d was not prepared for batches of {}", n);
+    return found->second;
+  }
+
+  Variant make_variant(int n) {
+    const Dims strides{1, 1};
+    const Dims padding{shape_.kernel / 2, shape_.kernel / 2};
+    const auto algorithm = dnnl::algorithm::convolution_direct;
+    const auto image = [&](int channels) {
+      return memory::desc({n, channels, shape_.input.height, shape_.input.width},
+                          memory::data_type::f32, memory::format_tag::nhwc);
+    };
+    const memory::desc any(filter_dims_, memory::data_type::f32, memory::format_tag::any);
+    Variant v;
+    v.x = image(shape_.input.channels);
+    v.y = image(shape_.out_channels);
+    const dnnl::convolution_forward::primitive_desc forward(
+        {dnnl::prop_kind::forward_training, algorithm, v.x, any, v.y, strides, padding, padding},
+        engine());
+    const dnnl::convolution_backward_data::primitive_desc backward_input(
+        {algorithm, v.x, any, v.y, strides, padding, padding}, engine(), forward);
+    const dnnl::convolution_backward_weights::primitive_desc backward_filter(
+        {algorithm, v.x, any, v.y, strides, padding, padding}, engine(), forward);
+    v.forward = dnnl::convolution_forward(forward);
+    v.backward_input = dnnl::convolution_backward_data(backward_input);
+    v.backward_filter = dnnl::convolution_backward_weights(backward_filter);
+    v.forward_filter = packed(filters_, forward.weights_desc());
+    v.backward_input_filter = packed(filters_, backward_input.weights_desc());
+    v.gradient_sum = packed(gradient_sums_, backward_filter.diff_weights_desc());
+    return v;
+  }
+
+  // The block of `pool` with this layout, made if there is none yet. Deques keep addresses valid.
+  static Packed* packed(std::deque<Packed>& pool, const memory::desc& desc) {
+    for (Packed& candidate : pool) {
+      if (candidate.values.get_desc() == desc) return &candidate;
+    }
+    pool.push_back({memory(desc, engine()), false});
+    return &pool.back();
+  }
+
+  // Room for one micro-batch's gradient before it is added to the sum.
+  memory term_for(const Packed& sum) {
+    for (const Packed& term : terms_) {
+      if (term.values.get_desc() == sum.values.get_desc()) return term.values;
+    }
+    terms_.push_back({memory(sum.values.get_desc(), engine()), false});
+    return terms_.back().values;
+  }
+
+  Conv2dShape shape_;
+  Dims filter_dims_;  // oneDNN names axes O, I, H, W whatever the memory order
+  memory::desc plain_filter_;
+  std::map<int, Variant> variants_;
+  std::deque<Packed> filters_;
+  std::deque<Packed> gradient_sums_;
+  std::deque<Packed> terms_;
+};
+
+}  // namespace
+
+std::unique_ptr<Conv2d> CpuBackend::make_conv2d(const Conv2dShape& shape) {
+  DM_CHECK(shape.kernel > 0 && shape.kernel % 2 == 1, "conv2d kernel {} is not odd", shape.kernel);
+  DM_CHECK(shape.input.size() > 0 && shape.out_channels > 0, "conv2d of nothing");
+  return std::make_unique<OneDnnConv2d>(shape);
+}
+
+}  // namespace dropmuon::cpu

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include <dropmuon/training/trainer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/training/micro_batch.h>
+
+namespace dropmuon {
+namespace {
+
+double target_value(const MetricsRow& row, TargetMetric metric) {
+  switch (metric) {
+    case TargetMetric::train_accuracy: return row[Metric::train_accuracy];
+    case TargetMetric::test_accuracy: return row[Metric::test_accuracy];
+    case TargetMetric::train_loss: return row[Metric::train_loss];
+    case TargetMetric::test_loss: return row[Metric::test_loss];
+  }
+  return std::nan("");
+}
+
+bool meets(const Target& target, const MetricsRow& row) {
+  const double value = target_value(row, target.metric);
+  const bool lower_is_better =
+      target.metric == TargetMetric::train_loss || target.metric == TargetMetric::test_loss;
+  return lower_is_better ? value <= target.value : value >= target.value;
+}
+
+}  // namespace
+
+std::string_view name_of(TrainStatus status) {
+  switch (status) {
+    case TrainStatus::done: return "done";
+    case TrainStatus::stopped: return "stopped";
+    case TrainStatus::diverged: return "diverged";
+  }
+  return "?";
+}
+
+Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset)
+    : backend_(backend), experiment_(experiment) {
+  const TrainOptions& options = experiment_.train;
+  batcher_ = std::make_unique<Batcher>(backend, dataset.train.count(), options.batch_size,
+                                       experiment_.augment, experiment_.seed);
+  total_steps_ = options.epochs * batcher_->steps_per_epoch();
+  if (options.max_steps) total_steps_ = std::min(total_steps_, *options.max_steps);
+
+  network_ = build_network(experiment_.model, {dataset.image, dataset.classes}, backend);
+  costs_ = network_->costs();
+  sampler_ = make_layer_sampler(experiment_.sampling, network_->depth(), experiment_.seed);
+  optimizer_ = make_optimizer(experiment_.optimizer, backend, network_->params(), network_->depth());
+
+  train_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.train);
+  dataset.train = {};
+  test_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.test);
+  dataset.test = {};
+
+  micro_batch_ = choose_micro_batch(options.micro_batch, options.batch_size,
+                                    busiest_layer_bytes(*network_), backend.info().cache_bytes);
+  const int sample = std::min(options.eval_train_images, train_->count());
+  network_->prepare(
+      micro_batch_sizes(micro_batch_, {options.batch_size, sample, test_->count()}));
+  labels_ = Buffer<std::uint8_t>(backend, static_cast<std::size_t>(micro_batch_));
+  sums_ = Buffer<LossSums>(backend, 1);
+  sums_.zero();
+  train_evaluator_ = std::make_unique<Evaluator>(
+      backend, *train_, evaluation_sample(train_->count(), sample, experiment_.seed), micro_batch_);
+  test_evaluator_ = std::make_unique<Evaluator>(
+      backend, *test_, evaluation_sample(test_->count(), test_->count(), experiment_.seed),
+      micro_batch_);
+  initialise(*network_, backend, experiment_.seed);
+  result_.start_counts.assign(static_cast<std::size_t>(network_->depth()), 0);
+}
+
+Trainer::~Trainer() = default;
+
+StepInfo Trainer::info(std::int64_t index) const {
+  return {.step = index,
+          .total_steps = total_steps_,
+          .steps_per_epoch = batcher_->steps_per_epoch()};
+}
+
+void Trainer::step(std::int64_t index) { step(index, sampler_->draw(info(index))); }
+
+void Trainer::step(std::int64_t index, const ActiveSet& active) {
+  const bool truncate = experiment_.sampling.truncate == Truncate::yes;
+  const ActiveSet computed = truncate ? active : ActiveSet::all(active.depth());
+  learning_rate_ =
+      experiment_.optimizer.lr * schedule_factor(experiment_.schedule, info(index));
+  batcher_->next(index);
+  optimizer_->prepare(active, learning_rate_);
+  backend_.run_step(active.key(), [&] {
+    compute(computed);
+    backend_.mark(Phase::optimizer);
+    network_->finish_gradients(computed);
+    optimizer_->step(active);
+    network_->params_changed(active);
+    backend_.mark(Phase::idle);
+  });
+  flops_ += step_flops_per_image(costs_, computed) * batcher_->batch_size();
+  ++result_.start_counts[static_cast<std::size_t>(active.first())];
+}
+
+// Forward and backward of one batch, cut into micro-batches whose gradients add up.
+void Trainer::compute(const ActiveSet& computed) {
+  const int batch = batcher_->batch_size();
+  const int classes = network_->layer(network_->depth() - 1).output_shape()[0];
+  const Augmentation* augmentation = batcher_->augmentation();
+  for (int offset = 0; offset < batch; offset += micro_batch_) {
+    const int n = std::min(micro_batch_, batch - offset);
+    backend_.mark(Phase::forward);
+    train_->gather(n, batcher_->indices() + offset,
+                   augmentation != nullptr ? augmentation + offset : nullptr, network_->input(),
+                   labels_.data());
+    network_->forward(n, &computed);
+    backend_.softmax_cross_entropy({.n = n,
+                                    .classes = classes,
+                                    .logits = network_->logits(),
+                                    .labels = labels_.data(),
+                                    .dlogits = network_->logits_gradient(),
+                                    .gradient_scale = 1.0F / static_cast<float>(batch),
+                                    .sums = sums_.data()});
+    backend_.mark(Phase::backward);
+    network_->backward(n, computed, offset == 0 ? GradMode::overwrite : GradMode::accumulate);
+  }
+}
+
+TrainResult Trainer::run(TrainObserver& observer) {
+  const TrainOptions& options = experiment_.train;
+  evaluate(0, observer);
+  clock_.start();
+  std::int64_t done = 0;
+  while (done < total_steps_ && result_.status == TrainStatus::done && !stop_at_target()) {
+    step(done);
+    ++done;
+    const bool stop = observer.stop_requested();
+    const bool last = done == total_steps_ || stop;
+    const bool evaluate_now = evaluation_due(done) || last;
+    observer.on_step(done);
+    if (!evaluate_now && done % options.log_every_steps != 0) continue;
+    backend_.synchronize();
+    clock_.pause();
+    log(done, observer);
+    if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
+    if (result_.status == TrainStatus::done && stop) result_.status = TrainStatus::stopped;
+    clock_.start();
+  }
+  result_.layer_updates = optimizer_->layer_updates();
+  return result_;
+}
+
+bool Trainer::stop_at_target() const {
+  return result_.target && experiment_.train.target->stop_at_target;
+}
+
+bool Trainer::evaluation_due(std::int64_t steps_done) const {
+  const TrainOptions& options = experiment_.train;
+  const auto every = [&](std::int64_t steps) { return steps_done % steps == 0; };
+  return (options.eval_every_steps && every(*options.eval_every_steps)) ||
+         (options.eval_every_epochs &&
+          every(*options.eval_every_epochs * batcher_->steps_per_epoch()));
+}
+
+MetricsRow Trainer::row(std::int64_t steps_done) {
+  const PhaseSeconds phases = backend_.phase_seconds();
+  phases_.forward += phases.forward;
+  phases_.backward += phases.backward;
+  phases_.optimizer += phases.optimizer;
+  const std::int64_t samples = steps_done * batcher_->batch_size();
+  std::int64_t updates = 0;
+  for (const std::int64_t count : optimizer_->layer_updates()) updates += count;
+  MetricsRow row;
+  row.set(Metric::step, static_cast<double>(steps_done));
+  row.set(Metric::epoch, static_cast<double>(steps_done) / static_cast<double>(batcher_->steps_per_epoch()));
+  row.set(Metric::samples, static_cast<double>(samples));
+  row.set(Metric::train_seconds, clock_.seconds());
+  row.set(Metric::forward_seconds, phases_.forward);
+  row.set(Metric::backward_seconds, phases_.backward);
+  row.set(Metric::optimizer_seconds, phases_.optimizer);
+  row.set(Metric::flops, flops_);
+  row.set(Metric::learning_rate, learning_rate_);
+  row.set(Metric::layer_updates, static_cast<double>(updates));
+  return row;
+}
+
+void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
+  LossSums sums;
+  sums_.download(&sums);
+  sums_.zero();
+  const std::int64_t steps = steps_done - std::exchange(logged_step_, steps_done);
+  const double seconds = clock_.seconds() - std::exchange(logged_seconds_, clock_.seconds());
+  MetricsRow values = row(steps_done);
+  values.set(Metric::running_loss, sums.loss / static_cast<double>(sums.count));
+  values.set(Metric::images_per_second, static_cast<double>(steps * batcher_->batch_size()) / seconds);
+  report(values, observer);
+  if (!std::isfinite(sums.loss)) result_.status = TrainStatus::diverged;
+}
+
+void Trainer::evaluate(std::int64_t steps_done, TrainObserver& observer) {
+  const Evaluation train = train_evaluator_->run(*network_);
+  const Evaluation test = test_evaluator_->run(*network_);
+  MetricsRow values = row(steps_done);
+  values.set(Metric::train_loss, train.loss);
+  values.set(Metric::train_accuracy, train.accuracy);
+  values.set(Metric::test_loss, test.loss);
+  values.set(Metric::test_accuracy, test.accuracy);
+  result_.best_test_accuracy = std::max(result_.best_test_accuracy, test.accuracy);
+  check_target(values);
+  report(values, observer);
+  if (!std::isfinite(train.loss) || !std::isfinite(test.loss)) {
+    result_.status = TrainStatus::diverged;
+  }
+}
+
+void Trainer::report(const MetricsRow& row, TrainObserver& observer) {
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    if (row.has(metric)) result_.last.set(metric, row[metric]);
+  }
+  observer.on_metrics(row);
+}
+
+void Trainer::check_target(const MetricsRow& row) {
+  const std::optional<Target>& target = experiment_.train.target;
+  if (!target || result_.target || !meets(*target, row)) return;
+  result_.target = {.step = static_cast<std::int64_t>(row[Metric::step]),
+                    .samples = static_cast<std::int64_t>(row[Metric::samples]),
+                    .seconds = row[Metric::train_seconds],
+                    .flops = row[Metric::flops]};
+}
+
+}  // namespace dropmuon
