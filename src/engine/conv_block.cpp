@@ -76,6 +76,7 @@ LayerCost ConvBlock::cost() const {
   return {.forward_flops = flops,
           .filter_gradient_flops = flops,
           .data_gradient_flops = flops,
+          .filter_bytes = static_cast<double>(storage_[0].size() * sizeof(float)),
           .saved_bytes = input_bytes + winner_bytes};
 }
 

@@ -56,6 +56,7 @@ LayerCost LayerGroup::cost() const {
     total.forward_flops += part.forward_flops;
     total.filter_gradient_flops += part.filter_gradient_flops;
     total.inner_data_gradient_flops += part.data_gradient_flops;
+    total.filter_bytes += part.filter_bytes;
     total.saved_bytes += part.saved_bytes;
   }
   return total;

@@ -199,8 +199,8 @@ void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
 }
 
 void Trainer::evaluate(std::int64_t steps_done, TrainObserver& observer) {
-  const Evaluation train = train_evaluator_->run(*network_);
-  const Evaluation test = test_evaluator_->run(*network_);
+  const Evaluation train = evaluate_train_sample();
+  const Evaluation test = evaluate_test();
   MetricsRow values = row(steps_done);
   values.set(Metric::train_loss, train.loss);
   values.set(Metric::train_accuracy, train.accuracy);

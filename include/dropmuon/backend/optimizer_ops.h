@@ -13,7 +13,8 @@ enum class Nesterov { no, yes };
 
 // m <- mu m + grad_weight (g + coupled_decay w);  direction = m, or with Nesterov
 // direction = mu m + grad_weight (g + coupled_decay w), with the new m.
-// Muon's average has grad_weight = 1 - mu, SGD's heavy ball has grad_weight = 1.
+// Muon's average has grad_weight = 1 - mu, SGD's heavy ball has grad_weight = 1. Without Nesterov
+// direction may be the momentum's own memory.
 struct MomentumRule {
   float mu = 0.95F;
   float grad_weight = 0.05F;

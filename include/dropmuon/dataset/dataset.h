@@ -41,6 +41,15 @@ struct DatasetOptions {
 // Names the catalogue knows: mnist, fashion-mnist, cifar10, synthetic.
 const std::vector<std::string>& dataset_names();
 
+// What is known of a set without its files; throws Error(bad_config) for an unknown name.
+struct DatasetInfo {
+  ImageShape image;
+  int classes = 10;
+  int train_count = 0;
+  int test_count = 0;
+};
+DatasetInfo dataset_info(const std::string& name);
+
 // Files are looked for in <root>/<name>/, plain or with .gz. Throws Error(missing_input) saying how
 // to get them, Error(bad_data) naming file and offset, Error(bad_config) for an unknown name.
 Dataset load_dataset(const DatasetOptions& options);

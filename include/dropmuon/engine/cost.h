@@ -16,7 +16,8 @@ struct LayerCost {
   double filter_gradient_flops = 0.0;
   double data_gradient_flops = 0.0;        // with respect to the layer's input
   double inner_data_gradient_flops = 0.0;  // between the parts of a layer that has several
-  double saved_bytes = 0.0;  // kept from forward for backward: the input and the arg-max bytes
+  double filter_bytes = 0.0;  // weights that a convolution keeps packed copies of
+  double saved_bytes = 0.0;   // kept from forward for backward: the input and the arg-max bytes
 };
 
 // Sum over the layers: forward of all, data gradients of layers above computed.first(), inner data

@@ -52,6 +52,9 @@ class Trainer {
 
   TrainResult run(TrainObserver& observer);
 
+  Evaluation evaluate_train_sample() { return train_evaluator_->run(*network_); }
+  Evaluation evaluate_test() { return test_evaluator_->run(*network_); }
+
   Network& network() { return *network_; }
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_per_epoch() const { return batcher_->steps_per_epoch(); }

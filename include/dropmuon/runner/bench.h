@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The plan's table, measured: seconds of a step for every place where backpropagation can stop.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <dropmuon/runner/config.h>
+
+namespace dropmuon {
+
+struct BenchOptions {
+  int warmup_steps = 3;
+  int rounds = 9;  // every start once per round, in turn, so that drift hits all alike
+};
+
+struct BenchStart {
+  double flops = 0.0;           // per step, by the FLOP counter
+  std::vector<double> seconds;  // one per round
+  double forward_seconds = 0.0;  // means over the rounds
+  double backward_seconds = 0.0;
+  double optimizer_seconds = 0.0;
+};
+
+struct BenchResult {
+  std::string device;
+  int batch_size = 0;
+  int micro_batch = 0;
+  double peak_flops = 0.0;  // FLOP/s, the best of before and after
+  std::vector<BenchStart> starts;
+  std::vector<double> orthogonalize_seconds;  // all Newton-Schulz work of a full step, per round
+};
+
+// Random images of the data set's shape: needs no files.
+BenchResult run_bench(const RunConfig& config, const BenchOptions& options);
+std::string to_text(const BenchResult& result);
+std::string to_json(const BenchResult& result);
+
+double median(std::vector<double> values);
+
+}  // namespace dropmuon

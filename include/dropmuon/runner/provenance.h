@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// What a result must carry to be believed: program, machine, data, configuration.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dropmuon/backend/backend.h>
+#include <dropmuon/dataset/dataset.h>
+#include <dropmuon/runner/config.h>
+
+namespace dropmuon {
+
+std::string program_version();  // "0.1.0 (commit 1a2b3c4d5e6f)"
+
+// How this program was built: compiler, build type, instruction set; name and value.
+std::vector<std::pair<std::string, std::string>> build_facts();
+
+// A JSON document. `command` is the command line as typed.
+std::string provenance_json(const RunConfig& config, const DeviceInfo& device,
+                            const Dataset& dataset, const std::vector<std::string>& command);
+
+}  // namespace dropmuon

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// runs/<name>/<UTC stamp>-<config hash>/: everything one run leaves behind.
+#pragma once
+
+#include <string>
+
+#include <dropmuon/runner/config.h>
+
+namespace dropmuon {
+
+// Files: config.yaml (resolved), provenance.json, metrics.csv, metrics.jsonl, log.txt,
+// weights.safetensors, summary.json, and STATUS, one word: running, done, stopped, diverged, failed.
+class RunFolder {
+ public:
+  // A new folder, never an existing one. Throws Error(cannot_write).
+  static RunFolder create(const RunConfig& config);
+
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+  // Replaces the file as a whole: readers see the old text or the new. Throws Error(cannot_write).
+  void write(const std::string& name, const std::string& text) const;
+  void set_status(const std::string& status) const { write("STATUS", status + "\n"); }
+
+ private:
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace dropmuon

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// One training run from configuration to finished run folder.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/runner/config.h>
+#include <dropmuon/training/trainer.h>
+
+namespace dropmuon {
+
+// What is known before the first step, for whoever shows progress.
+struct RunHeader {
+  std::string folder;
+  std::string device;   // "cpu: AMD EPYC, 2 threads, oneDNN 2.6.0"
+  std::string data;     // "fashion-mnist: 60000 + 10000 images, official files"
+  std::string model;    // "4 layers, 394 634 parameters"
+  std::int64_t total_steps = 0;
+  std::int64_t steps_per_epoch = 0;
+  int batch_size = 0;
+  int micro_batch = 0;
+};
+
+// Shows a run to a person. on_step comes after every step and must be cheap.
+class RunView {
+ public:
+  virtual ~RunView() = default;
+  virtual void on_begin(const RunHeader& header) = 0;
+  virtual void on_step(std::int64_t steps_done) = 0;
+  virtual void on_metrics(const MetricsRow& row) = 0;
+  virtual void on_end(const TrainResult& result) = 0;
+};
+
+// Trains and writes the run folder. Returns ok, stopped or diverged; throws Error for the rest, with
+// STATUS failed if the folder was already there. `stop_requested` is asked after every step.
+ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
+                      const std::function<bool()>& stop_requested, RunView& view);
+
+// Loads the weights of a run folder and evaluates them on its test set and training sample.
+struct RunEvaluation {
+  Evaluation train_sample;
+  Evaluation test;
+  std::string weights;
+};
+RunEvaluation evaluate_run(const std::string& folder, const std::vector<std::string>& overrides);
+
+}  // namespace dropmuon

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Everything a change must pass, from a bare Debian 12 up: packages, release build and all tests, then
+# the tests under AddressSanitizer + UBSan, then the threaded rooms under ThreadSanitizer.
+# DROPMUON_TEST_QUICK=1 stops after the release tests. The last line counts passed, failed, skipped.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
+
+finish() {
+  say "done"
+  printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+
+build() {  # PRESET [TARGET...]
+  say "build $1"
+  local log="build/$1.log"
+  mkdir -p build
+  scripts/build.sh "$@" >"$log" 2>&1 && return
+  tail -n 40 "$log"
+  failed=$((failed + 1))
+  finish
+}
+
+attribute() {  # NAME FILE: a number of ctest's JUnit summary
+  sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p; /[[:space:]]$1=/q" "$2"
+}
+
+run_tests() {  # PRESET [CTEST OPTION...]
+  say "test $1"
+  local preset=$1 summary="$PWD/build/$1.junit.xml" tests bad quiet
+  shift
+  rm -f "$summary"
+  ctest --preset "$preset" -j "$jobs" --no-tests=error --progress --output-junit "$summary" "$@"
+  if [ ! -s "$summary" ]; then
+    failed=$((failed + 1))
+    return
+  fi
+  tests=$(attribute tests "$summary") bad=$(attribute failures "$summary")
+  quiet=$(($(attribute skipped "$summary") + $(attribute disabled "$summary")))
+  passed=$((passed + tests - bad - quiet)) failed=$((failed + bad)) skipped=$((skipped + quiet))
+}
+
+scripts/install_packages.sh build data test || exit
+
+build release
+run_tests release
+[ "${DROPMUON_TEST_QUICK:-0}" != 1 ] || finish
+
+# Unoptimised kernels under a sanitizer are slow, and the other checks gain nothing from it.
+build asan
+run_tests asan -LE 'static|slow'
+
+if scripts/install_packages.sh sanitize; then
+  rooms=(backend engine optim dataset training)
+  build tsan "${rooms[@]/#/test_}"
+  run_tests tsan -R "^($(IFS='|'; echo "${rooms[*]}")):" -LE slow
+else
+  echo "test: clang-19 is not to be had here, so nothing ran under ThreadSanitizer"
+  skipped=$((skipped + 1))
+fi
+finish

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "commands.h"
+
+#include <cstdio>
+
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/core/text.h>
+#include <dropmuon/dataset/dataset.h>
+#include <dropmuon/runner/bench.h>
+#include <dropmuon/runner/config.h>
+#include <dropmuon/runner/plan.h>
+#include <dropmuon/runner/provenance.h>
+#include <dropmuon/runner/train_run.h>
+
+#include "progress.h"
+#include "signals.h"
+
+namespace dropmuon {
+namespace {
+
+void print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    fail(ExitCode::cannot_write, "cannot write to standard output");
+  }
+}
+
+}  // namespace
+
+ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command) {
+  const RunConfig config = load_config(arguments.config, arguments.overrides);
+  install_signal_handlers();
+  Progress progress;
+  return run_training(config, command, stop_requested, progress);
+}
+
+ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
+  const RunEvaluation e = evaluate_run(arguments.config, arguments.overrides);
+  if (format == OutputFormat::json) {
+    print(fmt::format("{{\"train/loss\": {}, \"train/accuracy\": {}, \"test/loss\": {}, "
+                      "\"test/accuracy\": {}}}\n",
+                      e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
+  } else {
+    print(fmt::format("{}\ntrain sample  loss {:.4f}  accuracy {:.4f}\n"
+                      "test          loss {:.4f}  accuracy {:.4f}\n",
+                      e.weights, e.train_sample.loss, e.train_sample.accuracy, e.test.loss,
+                      e.test.accuracy));
+  }
+  return ExitCode::ok;
+}
+
+ExitCode command_plan(const ConfigArguments& arguments, OutputFormat format) {
+  const Plan plan = make_plan(load_config(arguments.config, arguments.overrides));
+  print(format == OutputFormat::json ? to_json(plan) : to_text(plan));
+  return ExitCode::ok;
+}
+
+ExitCode command_bench(const BenchArguments& arguments, OutputFormat format) {
+  const RunConfig config = load_config(arguments.config.config, arguments.config.overrides);
+  const BenchResult result =
+      run_bench(config, {.warmup_steps = arguments.warmup, .rounds = arguments.rounds});
+  print(format == OutputFormat::json ? to_json(result) : to_text(result));
+  return ExitCode::ok;
+}
+
+ExitCode command_data(const std::string& name, const std::string& root) {
+  ExitCode code = ExitCode::ok;
+  for (const std::string& each : dataset_names()) {
+    if (!name.empty() && each != name) continue;
+    try {
+      const Dataset data = load_dataset({.dataset = each, .root = root});
+      print(fmt::format("{}: {} training and {} test images, {}x{}x{}, {} classes, {}\n", each,
+                        data.train.count(), data.test.count(), data.image.height, data.image.width,
+                        data.image.channels, data.classes, data.verdict));
+      for (const auto& [file, hash] : data.hashes) print(fmt::format("  {}  {}\n", hash, file));
+    } catch (const Error& error) {
+      if (!name.empty()) throw;
+      print(fmt::format("{}: {}\n", each, error.what()));
+      if (error.code() != ExitCode::missing_input) code = error.code();
+    }
+  }
+  if (!name.empty()) dataset_info(name);  // complains about an unknown name
+  return code;
+}
+
+ExitCode command_config_show(const ConfigArguments& arguments) {
+  print(to_yaml(load_config(arguments.config, arguments.overrides)));
+  return ExitCode::ok;
+}
+
+ExitCode command_config_reference() {
+  print(reference_yaml());
+  return ExitCode::ok;
+}
+
+ExitCode command_info() {
+  print("dropmuon\n");
+  for (const auto& [name, value] : build_facts()) print(fmt::format("  {:<16} {}\n", name, value));
+  print("devices\n");
+  for (const std::string& line : describe_devices()) print("  " + line + "\n");
+  const std::unique_ptr<Backend> backend = make_backend({.device = "cpu"});
+  print("libraries\n");
+  for (const auto& [name, version] : backend->info().libraries) {
+    print(fmt::format("  {:<16} {}\n", name, version));
+  }
+  print(fmt::format("measured peak    {:.0f} GFLOP/s fp32 multiply-add\n",
+                    backend->measure_peak_flops() / 1e9));
+  return ExitCode::ok;
+}
+
+}  // namespace dropmuon

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <dropmuon/core/log.h>
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/text.h>
+
+namespace dropmuon {
+namespace {
+
+int terminal_width() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+std::string bar(double fraction, int width) {
+  const int filled = static_cast<int>(fraction * width);
+  return fmt::format("[{:=<{}}{:{}}]", "", filled, "", width - filled);
+}
+
+}  // namespace
+
+void Progress::on_begin(const RunHeader& header) {
+  header_ = header;
+  terminal_ = isatty(STDERR_FILENO) != 0;
+  begun_ = Clock::now();
+  log::info("{}", header.device);
+  log::info("{}", header.data);
+  log::info("{}, batch {} in micro-batches of {}, {} steps ({} per epoch)", header.model,
+            header.batch_size, header.micro_batch, header.total_steps, header.steps_per_epoch);
+  log::info("run folder {}", header.folder);
+}
+
+void Progress::on_step(std::int64_t steps_done) {
+  constexpr std::chrono::milliseconds kRefresh(100);
+  if (!terminal_ || Clock::now() - last_draw_ < kRefresh) return;
+  draw(steps_done);
+}
+
+void Progress::draw(std::int64_t steps_done) {
+  last_draw_ = Clock::now();
+  const double elapsed = std::chrono::duration<double>(last_draw_ - begun_).count();
+  const double fraction =
+      static_cast<double>(steps_done) / static_cast<double>(std::max<std::int64_t>(header_.total_steps, 1));
+  const double rest = fraction > 0.0 ? elapsed * (1.0 - fraction) / fraction : 0.0;
+  const double rate = images_per_second_ > 0.0
+                          ? images_per_second_
+                          : static_cast<double>(steps_done * header_.batch_size) / elapsed;
+  std::string line = fmt::format(" {}/{}  {:.0f} images/s  ETA {}", steps_done, header_.total_steps,
+                                 rate, human_seconds(rest));
+  if (running_loss_ > 0.0) line += fmt::format("  loss {:.4f}", running_loss_);
+  const int room = std::clamp(terminal_width() - static_cast<int>(line.size()) - 4, 4, 40);
+  line.insert(0, bar(fraction, room));
+  line.resize(std::min(line.size(), static_cast<std::size_t>(terminal_width() - 1)));
+  fmt::print(stderr, "\r\x1b[2K{}", line);
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+void Progress::clear() {
+  if (drawn_) std::fputs("\r\x1b[2K", stderr);
+  drawn_ = false;
+}
+
+void Progress::on_metrics(const MetricsRow& row) {
+  if (row.has(Metric::images_per_second)) images_per_second_ = row[Metric::images_per_second];
+  if (row.has(Metric::running_loss)) running_loss_ = row[Metric::running_loss];
+  if (!row.has(Metric::test_accuracy)) return;
+  clear();
+  log::info(
+      "step {:>6}  epoch {:>6.2f}  {:>8.2f} s  train loss {:.4f} acc {:.4f}  test loss {:.4f} acc "
+      "{:.4f}  {:.0f} images/s",
+      static_cast<std::int64_t>(row[Metric::step]), row[Metric::epoch], row[Metric::train_seconds],
+      row[Metric::train_loss], row[Metric::train_accuracy], row[Metric::test_loss],
+      row[Metric::test_accuracy], images_per_second_);
+}
+
+void Progress::on_end(const TrainResult& result) {
+  clear();
+  log::info("{} after {} steps, {} of training (forward {}, backward {}, optimizer {})",
+            name_of(result.status), static_cast<std::int64_t>(result.last[Metric::step]),
+            human_seconds(result.last[Metric::train_seconds]),
+            human_seconds(result.last[Metric::forward_seconds]),
+            human_seconds(result.last[Metric::backward_seconds]),
+            human_seconds(result.last[Metric::optimizer_seconds]));
+  if (result.target) {
+    log::info("target reached at step {}, {} images, {:.2f} s of training", result.target->step,
+              result.target->samples, result.target->seconds);
+  }
+}
+
+}  // namespace dropmuon

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include "signals.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <initializer_list>
+
+namespace dropmuon {
+namespace {
+
+volatile std::sig_atomic_t requested = 0;
+
+void on_signal(int number) {
+  if (requested != 0) _exit(128 + number);
+  requested = 1;
+}
+
+}  // namespace
+
+void install_signal_handlers() {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+bool stop_requested() { return requested != 0; }
+
+}  // namespace dropmuon

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// SIGINT, SIGTERM and SIGHUP ask the run to stop after the step it is in.
+#pragma once
+
+namespace dropmuon {
+
+// The first signal makes stop_requested() true; a second one ends the process at once with
+// 128 + its number (130, 143). SIGPIPE is ignored, so a closed pager does not kill a run.
+void install_signal_handlers();
+bool stop_requested();
+
+}  // namespace dropmuon

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/random.h>
+#include <dropmuon/runner/bench.h>
+#include <dropmuon/training/trainer.h>
+
+namespace dropmuon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Random pixels and labels: timing does not depend on what the images show.
+Dataset random_dataset(const std::string& name, int count) {
+  const DatasetInfo info = dataset_info(name);
+  Dataset data;
+  data.name = name;
+  data.image = info.image;
+  data.classes = info.classes;
+  Random random(0, Purpose::synthetic_data, 0);
+  for (Split* split : {&data.train, &data.test}) {
+    const int images = split == &data.train ? count : 1;
+    split->images.resize(static_cast<std::size_t>(images) * info.image.size());
+    for (auto& pixel : split->images) pixel = static_cast<std::uint8_t>(random.below(256));
+    split->labels.resize(static_cast<std::size_t>(images));
+    for (auto& label : split->labels) {
+      label = static_cast<std::uint8_t>(random.below(static_cast<std::uint32_t>(info.classes)));
+    }
+  }
+  data.mean.assign(static_cast<std::size_t>(info.image.channels), 0.5F);
+  data.inverse_std.assign(static_cast<std::size_t>(info.image.channels), 3.5F);
+  return data;
+}
+
+// Newton-Schulz on every filter and matrix of the network, as a full Muon step does it.
+class OrthogonalizeTimer {
+ public:
+  OrthogonalizeTimer(Backend& backend, Network& network, const OptimizerOptions& options)
+      : backend_(backend), method_(make_newton_schulz(options.newton_schulz)) {
+    for (const Param& param : network.params()) {
+      if (options.lmo.of(param.kind) != Norm::spectral) continue;
+      outputs_.emplace_back(backend, param.size());
+      items_.push_back({param.rows(), param.cols(), param.value, outputs_.back().data()});
+    }
+    backend_.prepare_orthogonalize(items_, method_);
+  }
+  double run() {
+    const Clock::time_point start = Clock::now();
+    backend_.orthogonalize(items_, method_);
+    backend_.synchronize();
+    return seconds_since(start);
+  }
+
+ private:
+  Backend& backend_;
+  NewtonSchulz method_;
+  std::vector<Buffer<float>> outputs_;
+  std::vector<DirectionItem> items_;
+};
+
+void time_step(Trainer& trainer, Backend& backend, std::int64_t index, int first, BenchStart& start,
+               double rounds) {
+  const ActiveSet active = ActiveSet::suffix(first, trainer.network().depth());
+  backend.phase_seconds();  // forget what came before
+  const Clock::time_point begin = Clock::now();
+  trainer.step(index, active);
+  backend.synchronize();
+  start.seconds.push_back(seconds_since(begin));
+  const PhaseSeconds phases = backend.phase_seconds();
+  start.forward_seconds += phases.forward / rounds;
+  start.backward_seconds += phases.backward / rounds;
+  start.optimizer_seconds += phases.optimizer / rounds;
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+}
+
+BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
+  const std::unique_ptr<Backend> backend = make_backend(config.device);
+  Experiment experiment = config.experiment;
+  experiment.sampling.truncate = Truncate::yes;
+  const int batch = experiment.train.batch_size;
+  Trainer trainer(*backend, experiment, random_dataset(experiment.data.dataset, batch));
+  const int depth = trainer.network().depth();
+  OrthogonalizeTimer orthogonalize(*backend, trainer.network(), experiment.optimizer);
+
+  const DeviceInfo device = backend->info();
+  BenchResult result{
+      .device = fmt::format("{}: {}, {} threads", device.kind, device.name, device.threads),
+      .batch_size = batch,
+      .micro_batch = trainer.micro_batch()};
+  result.starts.resize(static_cast<std::size_t>(depth));
+  for (int s = 0; s < depth; ++s) {
+    result.starts[static_cast<std::size_t>(s)].flops =
+        step_flops_per_image(trainer.network().costs(), ActiveSet::suffix(s, depth)) * batch;
+  }
+  std::int64_t index = 0;
+  for (int i = 0; i < options.warmup_steps; ++i) trainer.step(index++, ActiveSet::all(depth));
+  orthogonalize.run();
+  result.peak_flops = backend->measure_peak_flops();
+  for (int round = 0; round < options.rounds; ++round) {
+    for (int s = 0; s < depth; ++s) {
+      time_step(trainer, *backend, index++, s, result.starts[static_cast<std::size_t>(s)],
+                options.rounds);
+    }
+    result.orthogonalize_seconds.push_back(orthogonalize.run());
+  }
+  result.peak_flops = std::max(result.peak_flops, backend->measure_peak_flops());
+  return result;
+}
+
+std::string to_text(const BenchResult& result) {
+  std::string out =
+      fmt::format("{}\nbatch {}, micro-batch {}, FMA peak {:.0f} GFLOP/s\n\n", result.device,
+                  result.batch_size, result.micro_batch, result.peak_flops / 1e9);
+  out +=
+      "start   GFLOP   step ms (min .. max)        GFLOP/s  of peak  time share  FLOP share"
+      "  forward  backward  optimizer ms\n";
+  const BenchStart& full = result.starts.front();
+  const double full_seconds = median(full.seconds);
+  for (std::size_t s = 0; s < result.starts.size(); ++s) {
+    const BenchStart& start = result.starts[s];
+    const double seconds = median(start.seconds);
+    const auto [low, high] = std::minmax_element(start.seconds.begin(), start.seconds.end());
+    const double rate = start.flops / seconds;
+    out += fmt::format(
+        "{:>5} {:>7.1f}  {:>8.2f} ({:>7.2f} .. {:>7.2f}) {:>8.0f}  {:>6.1f}%"
+        "  {:>10.3f}  {:>10.3f}  {:>7.1f}  {:>8.1f}  {:>9.2f}\n",
+        s + 1, start.flops / 1e9, 1e3 * seconds, 1e3 * *low, 1e3 * *high, rate / 1e9,
+        100.0 * rate / result.peak_flops, seconds / full_seconds, start.flops / full.flops,
+        1e3 * start.forward_seconds, 1e3 * start.backward_seconds, 1e3 * start.optimizer_seconds);
+  }
+  const double newton_schulz = median(result.orthogonalize_seconds);
+  out += fmt::format("\nNewton-Schulz of a full step: {:.2f} ms, {:.2f} % of it\n",
+                     1e3 * newton_schulz, 100.0 * newton_schulz / full_seconds);
+  return out;
+}
+
+std::string to_json(const BenchResult& result) {
+  nlohmann::ordered_json json;
+  json["device"] = result.device;
+  json["batch_size"] = result.batch_size;
+  json["micro_batch"] = result.micro_batch;
+  json["peak_flops"] = result.peak_flops;
+  json["step_seconds"] = result.starts.front().seconds;
+  json["orthogonalize_seconds"] = result.orthogonalize_seconds;
+  for (const BenchStart& start : result.starts) {
+    json["starts"].push_back({{"flops", start.flops},
+                              {"seconds", start.seconds},
+                              {"forward_seconds", start.forward_seconds},
+                              {"backward_seconds", start.backward_seconds},
+                              {"optimizer_seconds", start.optimizer_seconds}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace dropmuon

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// From a file and overrides to a RunConfig.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "config_schema.h"
+#include "config_text.h"
+#include "yaml_document.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/suggest.h>
+#include <dropmuon/runner/config.h>
+
+namespace dropmuon {
+namespace {
+
+void read_key(RunConfig& config, const ConfigKey& key, const YamlNode& node) {
+  try {
+    key.read(config, node);
+  } catch (const TextError& error) {
+    throw TextError(error.at(), fmt::format("{}: {}", key.path, error.what()));
+  }
+}
+
+void read_section(RunConfig& config, const std::string& path, const YamlNode& map) {
+  const ConfigSchema& schema = config_schema();
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    const std::string child = join_path(path, map.keys[i].name);
+    const YamlNode& value = map.items[i];
+    if (map.keys[i].name.find('.') != std::string::npos) {
+      throw TextError(map.keys[i].at,
+                      fmt::format("unknown key '{}'; dotted keys are for overrides, a file nests "
+                                  "them, as in optimizer: {{lr: 0.1}}",
+                                  one_line(child)));
+    }
+    if (const ConfigKey* key = schema.find_key(child)) {
+      read_key(config, *key, value);
+      continue;
+    }
+    const ConfigSection* section = schema.find_section(child);
+    if (section == nullptr) {
+      throw TextError(map.keys[i].at, fmt::format("unknown key '{}'{}", one_line(child),
+                                                  schema.suggestion(path, map.keys[i].name)));
+    }
+    if (section->clear && value.kind == YamlKind::null) {
+      section->clear(config);
+      continue;
+    }
+    if (value.kind != YamlKind::map) {
+      throw TextError(value.at, fmt::format("{}: expected a map of keys, found {}; leave the "
+                                            "section out to keep its defaults",
+                                            child, describe(value)));
+    }
+    if (section->create) section->create(config);
+    read_section(config, child, value);
+  }
+}
+
+void read_document(RunConfig& config, const YamlNode& root) {
+  if (root.kind != YamlKind::map) {
+    throw TextError(root.at,
+                    fmt::format("expected keys such as 'optimizer:', found {}", describe(root)));
+  }
+  read_section(config, "", root);
+}
+
+struct Override {
+  std::string text;  // "optimizer.lr=0.05"
+  std::string path;
+  std::string value;
+};
+
+[[noreturn]] void fail_override(const Override& override_, const std::string& message) {
+  fail(ExitCode::bad_config, "override '{}': {}", one_line(override_.text), message);
+}
+
+Override split_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    fail_override({text, "", ""}, "expected key=value, such as optimizer.lr=0.05");
+  }
+  return {text, text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// In a known section only the last name can be wrong; else the whole path is compared.
+std::string unknown_override(const std::string& path) {
+  const ConfigSchema& schema = config_schema();
+  const std::string section = parent_path(path);
+  std::string hint;
+  if (section.empty() || schema.find_section(section) != nullptr) {
+    hint = schema.suggestion(section, last_name(path));
+  } else {
+    std::vector<std::string> paths;
+    for (const ConfigKey& key : schema.keys()) paths.push_back(key.path);
+    hint = did_you_mean(path, paths);
+    if (hint.empty()) hint = schema.suggestion("", last_name(path));
+  }
+  return fmt::format("unknown key '{}'{}", one_line(path), hint);
+}
+
+void apply_to_section(RunConfig& config, const ConfigSection& section, const Override& item) {
+  const YamlNode node = parse_yaml(item.value);
+  if (section.clear && node.kind == YamlKind::null) {
+    section.clear(config);
+    return;
+  }
+  const std::string child = config_schema().children(section.path).front();
+  fail_override(item, fmt::format("'{}' is a section; set its keys one by one, such as {}=...",
+                                  section.path, join_path(section.path, child)));
+}
+
+void apply_override(RunConfig& config, const Override& item) {
+  const ConfigSchema& schema = config_schema();
+  try {
+    if (const ConfigSection* section = schema.find_section(item.path)) {
+      apply_to_section(config, *section, item);
+      return;
+    }
+    const ConfigKey* key = schema.find_key(item.path);
+    if (key == nullptr) fail_override(item, unknown_override(item.path));
+    const YamlNode node = parse_yaml(item.value);
+    const ConfigSection* parent = schema.find_section(parent_path(item.path));
+    if (parent != nullptr && parent->create) parent->create(config);
+    key->read(config, node);
+  } catch (const TextError& error) {
+    fail_override(item, error.what());
+  }
+}
+
+// The place to blame for a problem of several keys: the last override of the key or of a
+// neighbour in its section, else the key in the file, else the nearest section around it.
+[[noreturn]] void fail_problem(const ConfigProblem& problem, const YamlNode& root,
+                               const std::vector<Override>& overrides) {
+  for (auto item = overrides.rbegin(); item != overrides.rend(); ++item) {
+    if (item->path == problem.path) fail_override(*item, problem.message);
+  }
+  const YamlNode* node = &root;
+  std::size_t begin = 0;
+  while (begin != std::string::npos) {
+    const std::size_t dot = problem.path.find('.', begin);
+    const YamlNode* child = find_item(*node, problem.path.substr(begin, dot - begin));
+    if (child == nullptr) break;
+    node = child;
+    begin = dot == std::string::npos ? dot : dot + 1;
+  }
+  const std::string section = parent_path(problem.path);
+  for (auto item = overrides.rbegin(); begin != std::string::npos && item != overrides.rend();
+       ++item) {
+    if (parent_path(item->path) == section) fail_override(*item, problem.message);
+  }
+  throw TextError(node->at, fmt::format("{}: {}", problem.path, problem.message));
+}
+
+}  // namespace
+
+RunConfig load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  const std::string text = read_config_text(path);
+  try {
+    RunConfig config;
+    const YamlNode root = parse_yaml(text);
+    read_document(config, root);
+    std::vector<Override> items;
+    for (const std::string& item : overrides) {
+      items.push_back(split_override(item));
+      apply_override(config, items.back());
+    }
+    if (const auto problem = find_problem(config)) fail_problem(*problem, root, items);
+    return config;
+  } catch (const TextError& error) {
+    throw Error(ExitCode::bad_config, message_at(path, text, error));
+  }
+}
+
+}  // namespace dropmuon

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The text of a config file: read with a size limit, checked for bytes that no config needs, and
+// able to show one of its places in an error message.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace dropmuon {
+
+// Both count from 0; columns count bytes.
+struct TextPosition {
+  int line = 0;
+  int column = 0;
+};
+
+// What is wrong at a place of a text whose file name the thrower does not know.
+class TextError : public std::runtime_error {
+ public:
+  TextError(TextPosition at, const std::string& message) : std::runtime_error(message), at_(at) {}
+  TextPosition at() const { return at_; }
+
+ private:
+  TextPosition at_;
+};
+
+constexpr std::size_t kMaxConfigBytes = 1 << 20;
+
+// The file without its byte order mark. Throws Error(missing_input) or, for a file that is too
+// large, Error(bad_config).
+std::string read_config_text(const std::string& path);
+
+// Throws TextError for invalid UTF-8, control characters and tabs used as indentation.
+void check_config_text(std::string_view text);
+
+// A user's text as part of a message: one line, clipped, nothing that a terminal would obey.
+std::string one_line(std::string_view text);
+
+// "file:line:column: message", the source line and a caret below the place.
+std::string message_at(const std::string& path, std::string_view text, const TextError& error);
+
+}  // namespace dropmuon

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include <dropmuon/runner/plan.h>
+
+#include <algorithm>
+#include <fstream>
+#include <unistd.h>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/training/micro_batch.h>
+#include <dropmuon/training/trainer.h>
+
+namespace dropmuon {
+namespace {
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double total = 0.0;
+  double resident = 0.0;
+  file >> total >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+std::vector<PlannedLayer> plan_layers(Network& network) {
+  std::vector<PlannedLayer> layers;
+  for (int i = 0; i < network.depth(); ++i) {
+    Layer& layer = network.layer(i);
+    std::size_t parameters = 0;
+    for (const Param& param : layer.params()) parameters += param.size();
+    layers.push_back({layer.output_shape().text(), parameters, layer.cost()});
+  }
+  return layers;
+}
+
+std::vector<PlannedStart> plan_starts(const std::vector<LayerCost>& costs) {
+  const int depth = static_cast<int>(costs.size());
+  const double full = step_flops_per_image(costs, ActiveSet::all(depth));
+  std::vector<PlannedStart> starts;
+  for (int s = 0; s < depth; ++s) {
+    const ActiveSet set = ActiveSet::suffix(s, depth);
+    const double flops = step_flops_per_image(costs, set);
+    starts.push_back({flops, flops / full, saved_bytes_per_image(costs, set)});
+  }
+  return starts;
+}
+
+// Exact up to float rounding for suffix schemes. Others are averaged over draws, because layers
+// above the first that are not drawn skip their filter gradient.
+double mean_flops(const SamplingOptions& options, const std::vector<LayerCost>& costs,
+                  const StepInfo& info) {
+  const int depth = static_cast<int>(costs.size());
+  const auto sampler = make_layer_sampler(options, depth, 0);
+  const bool suffixes = options.scheme != SamplingScheme::tau_nice &&
+                        options.scheme != SamplingScheme::bernoulli &&
+                        options.scheme != SamplingScheme::epoch_shift;
+  if (options.truncate == Truncate::no) return step_flops_per_image(costs, ActiveSet::all(depth));
+  if (suffixes) {
+    const std::vector<double> p = sampler->start_probabilities(info);
+    double mean = 0.0;
+    for (int s = 0; s < depth; ++s) {
+      mean += p[static_cast<std::size_t>(s)] *
+              step_flops_per_image(costs, ActiveSet::suffix(s, depth));
+    }
+    return mean;
+  }
+  constexpr int kDraws = 4000;
+  double sum = 0.0;
+  for (int i = 0; i < kDraws; ++i) {
+    StepInfo at = info;
+    at.step = i * std::max<std::int64_t>(info.total_steps, 1) / kDraws;
+    sum += step_flops_per_image(costs, make_layer_sampler(options, depth, 1 + i)->draw(at));
+  }
+  return sum / kDraws;
+}
+
+std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,
+                                        const std::vector<LayerCost>& costs,
+                                        const StepInfo& info) {
+  const int depth = static_cast<int>(costs.size());
+  const double full = step_flops_per_image(costs, ActiveSet::all(depth));
+  std::vector<PlannedScheme> schemes;
+  const auto add = [&](const std::string& name, const SamplingOptions& options) {
+    const double mean = mean_flops(options, costs, info);
+    schemes.push_back({name, mean, full / mean});
+  };
+  add("as configured", configured);
+  add("full", {.scheme = SamplingScheme::full});
+  add("uniform", {.scheme = SamplingScheme::uniform});
+  add("epoch_shift alpha 0.5", {.scheme = SamplingScheme::epoch_shift, .alpha = 0.5});
+  for (int tau = 1; tau <= std::min(3, depth); ++tau) {
+    add(fmt::format("tau_nice tau {}", tau), {.scheme = SamplingScheme::tau_nice, .tau = tau});
+  }
+  add("cyclic", {.scheme = SamplingScheme::cyclic});
+  add("bernoulli q 0.5", {.scheme = SamplingScheme::bernoulli, .probability = 0.5});
+  return schemes;
+}
+
+// What the process will hold at its peak: what is resident now, what was taken for the run but not
+// touched yet, the resident data set, and the copies that reading a set makes (its largest file is
+// in memory twice for a moment, but before the training memory is touched).
+double predict_peak(const Backend& backend, const Network& network, const DatasetInfo& info,
+                    int train_count) {
+  double parameters = 0.0;
+  for (const LayerCost& cost : network.costs()) parameters += cost.filter_bytes;
+  const double images = static_cast<double>(info.image.size()) *
+                        (static_cast<double>(train_count) + static_cast<double>(info.test_count));
+  constexpr double kPackedCopies = 4.0;  // forward, backward, gradient sum, one term
+  const double training =
+      static_cast<double>(backend.allocated_bytes()) + kPackedCopies * parameters + images;
+  return resident_bytes() + training;
+}
+
+}  // namespace
+
+Plan make_plan(const RunConfig& config) {
+  const Experiment& e = config.experiment;
+  const DatasetInfo info = dataset_info(e.data.dataset);
+  const int limit = e.data.train_limit;
+  const int train_count = limit > 0 ? std::min(limit, info.train_count) : info.train_count;
+  if (e.train.batch_size > train_count) {
+    fail(ExitCode::bad_config, "train.batch_size: {} is larger than the {} training images",
+         e.train.batch_size, train_count);
+  }
+  const std::unique_ptr<Backend> backend = make_backend(config.device);
+  const auto network = build_network(e.model, {info.image, info.classes}, *backend);
+  const auto optimizer =
+      make_optimizer(e.optimizer, *backend, network->params(), network->depth());
+
+  Plan plan;
+  plan.layers = plan_layers(*network);
+  const std::vector<LayerCost> costs = network->costs();
+  plan.starts = plan_starts(costs);
+  plan.batch_size = e.train.batch_size;
+  plan.steps_per_epoch = train_count / plan.batch_size;
+  plan.total_steps = e.train.epochs * plan.steps_per_epoch;
+  if (e.train.max_steps) plan.total_steps = std::min(plan.total_steps, *e.train.max_steps);
+  plan.schemes = plan_schemes(e.sampling, costs,
+                              {.total_steps = plan.total_steps,
+                               .steps_per_epoch = plan.steps_per_epoch});
+  plan.total_flops = plan.schemes.front().mean_flops * static_cast<double>(plan.total_steps) *
+                     plan.batch_size;
+  plan.micro_batch = choose_micro_batch(e.train.micro_batch, plan.batch_size,
+                                        busiest_layer_bytes(*network), backend->info().cache_bytes);
+  for (const PlannedLayer& layer : plan.layers) plan.parameters += layer.parameters;
+  const int sizes[] = {plan.micro_batch};
+  network->prepare(sizes);
+  plan.peak_bytes = predict_peak(*backend, *network, info, train_count);
+  return plan;
+}
+
+}  // namespace dropmuon

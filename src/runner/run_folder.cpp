@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/chrono.h>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/runner/run_folder.h>
+
+namespace dropmuon {
+namespace fs = std::filesystem;
+
+RunFolder RunFolder::create(const RunConfig& config) {
+  const std::string stamp = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
+  const fs::path parent = fs::path(config.runs_dir) / config.name;
+  std::error_code error;
+  fs::create_directories(parent, error);
+  if (error) {
+    fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", parent.string(),
+         error.message());
+  }
+  // Two runs of one configuration in the same second get a number.
+  for (int attempt = 1; attempt <= 1000; ++attempt) {
+    const std::string suffix = attempt == 1 ? "" : fmt::format("-{}", attempt);
+    const fs::path folder = parent / fmt::format("{}-{}{}", stamp, config_hash(config), suffix);
+    if (fs::create_directory(folder, error)) return RunFolder(folder.string());
+    if (error) {
+      fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", folder.string(),
+           error.message());
+    }
+  }
+  fail(ExitCode::cannot_write, "no free run folder name in {}", parent.string());
+}
+
+void RunFolder::write(const std::string& name, const std::string& text) const {
+  const std::string target = file(name);
+  const std::string temporary = target + ".tmp";
+  std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  if (!stream || std::rename(temporary.c_str(), target.c_str()) != 0) {
+    const int reason = errno;
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    fail(ExitCode::cannot_write, "cannot write {}: {}", target, std::strerror(reason));
+  }
+}
+
+}  // namespace dropmuon

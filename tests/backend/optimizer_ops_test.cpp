@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// Each optimizer operation against a scalar loop in double.
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "catch.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/core/random.h>
+
+using namespace dropmuon;
+
+namespace {
+
+using Values = std::vector<float>;
+
+constexpr double kEpsilon = 6e-8;  // rounding of one fp32 operation
+
+// Tiny, odd, and longer than the pieces that threads take.
+const std::vector<std::size_t> kSizes = {1, 7, 31, 33, 64 * 9, 130 * 257, 10 * 2304 + 1, 70001};
+
+std::unique_ptr<Backend> cpu() { return make_backend({.device = "cpu", .threads = 2}); }
+
+Values random_values(std::size_t size, std::uint64_t seed) {
+  Random random(seed, Purpose::synthetic_data, 0);
+  Values out(size);
+  for (float& value : out) value = static_cast<float>(random.normal());
+  return out;
+}
+
+// |found - expected| <= steps roundings of a number of the given size.
+void check_close(double found, double expected, double magnitude, int steps) {
+  if (!(std::abs(found - expected) <= steps * kEpsilon * magnitude)) {
+    CAPTURE(found, expected, magnitude);
+    FAIL_CHECK("too far");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("update_momentum follows its formula", "[optimizer_ops]") {
+  const auto backend = cpu();
+  const std::vector<MomentumRule> rules = {
+      {.mu = 0.9F, .grad_weight = 0.1F},
+      {.mu = 0.9F, .grad_weight = 1.0F, .coupled_decay = 0.03F},
+      {.mu = 0.9F, .grad_weight = 0.1F, .nesterov = Nesterov::yes},
+      {.mu = 0.9F, .grad_weight = 1.0F, .coupled_decay = 0.03F, .nesterov = Nesterov::yes}};
+  for (const MomentumRule& rule : rules) {
+    for (const std::size_t size : kSizes) {
+      const Values grad = random_values(size, 1);
+      const Values value = random_values(size, 2);
+      const Values before = random_values(size, 3);
+      Values momentum = before;
+      Values direction(size, NAN);
+      const std::vector<MomentumItem> items = {{size, grad.data(),
+                                                rule.coupled_decay != 0.0F ? value.data() : nullptr,
+                                                momentum.data(), direction.data()}};
+      backend->update_momentum(items, rule);
+      const double mu = rule.mu;
+      for (std::size_t i = 0; i < size; ++i) {
+        const double g = rule.grad_weight * (grad[i] + double{rule.coupled_decay} * value[i]);
+        const double m = mu * before[i] + g;
+        const double d = rule.nesterov == Nesterov::yes ? mu * m + g : m;
+        const double magnitude = std::abs(mu * before[i]) + std::abs(rule.grad_weight * grad[i]) +
+                                 std::abs(double{rule.coupled_decay} * value[i]);
+        check_close(momentum[i], m, magnitude, 4);
+        check_close(direction[i], d, 2.0 * magnitude, 8);
+      }
+    }
+  }
+}
+
+TEST_CASE("without Nesterov the direction may be the momentum itself", "[optimizer_ops]") {
+  const auto backend = cpu();
+  const std::size_t size = 40001;
+  const Values grad = random_values(size, 1);
+  Values apart = random_values(size, 2);
+  Values together = apart;
+  Values direction(size);
+  const MomentumRule rule;
+  const std::vector<MomentumItem> items = {
+      {size, grad.data(), nullptr, apart.data(), direction.data()},
+      {size, grad.data(), nullptr, together.data(), together.data()}};
+  backend->update_momentum(items, rule);
+  CHECK(apart == together);
+  CHECK(apart == direction);
+}
+
+TEST_CASE("dual_norms adds in double", "[optimizer_ops]") {
+  const auto backend = cpu();
+  for (const std::size_t size : kSizes) {
+    const Values in = random_values(size, 1);
+    const Values direction = random_values(size, 2);
+    double expected = 0.0;
+    for (std::size_t i = 0; i < size; ++i) expected += static_cast<double>(in[i]) * direction[i];
+    float result = NAN;
+    const std::vector<DualNormItem> items = {{size, in.data(), direction.data(), &result}};
+    backend->dual_norms(items);
+    check_close(result, expected, std::abs(expected) + 1e-6, 1);  // only the last rounding is fp32
+    const float two_threads = result;
+    make_backend({.device = "cpu", .threads = 1})->dual_norms(items);
+    CHECK(result == two_threads);
+  }
+}
+
+TEST_CASE("apply_update follows its formula, with and without decay and dual norm",
+          "[optimizer_ops]") {
+  const auto backend = cpu();
+  const float lr = 0.03F;
+  const float keep = 0.997F;
+  const float dual = 5.5F;
+  for (const std::size_t size : kSizes) {
+    const Values before = random_values(size, 1);
+    const Values direction = random_values(size, 2);
+    for (const float* keep_of : {static_cast<const float*>(nullptr), &keep}) {
+      for (const float* dual_of : {static_cast<const float*>(nullptr), &dual}) {
+        Values value = before;
+        const std::vector<UpdateItem> items = {
+            {size, value.data(), direction.data(), 1.7F, &lr, keep_of, dual_of}};
+        backend->apply_update(items);
+        const double step = 1.7F * double{lr} * (dual_of != nullptr ? double{dual} : 1.0);
+        const double factor = keep_of != nullptr ? double{keep} : 1.0;
+        for (std::size_t i = 0; i < size; ++i) {
+          check_close(value[i], before[i] * factor - step * direction[i],
+                      std::abs(before[i]) + std::abs(step * direction[i]), 4);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
+  const auto backend = cpu();
+  const AdamRule rule;
+  const AdamScalars scalars = {.learning_rate = 0.01F,
+                               .keep = 0.999F,
+                               .first_correction = 5.0F,
+                               .second_correction = 300.0F};
+  for (const std::size_t size : kSizes) {
+    const Values grad = random_values(size, 1);
+    const Values value_before = random_values(size, 2);
+    const Values first_before = random_values(size, 3);
+    Values second_before = random_values(size, 4);
+    for (float& v : second_before) v *= v;
+    Values value = value_before;
+    Values first = first_before;
+    Values second = second_before;
+    const std::vector<AdamItem> items = {
+        {size, value.data(), grad.data(), first.data(), second.data(), &scalars}};
+    backend->apply_adam(items, rule);
+    const double beta1 = rule.beta1;
+    const double beta2 = rule.beta2;
+    for (std::size_t i = 0; i < size; ++i) {
+      const double g = grad[i];
+      const double m = beta1 * first_before[i] + (1.0 - beta1) * g;
+      const double v = beta2 * second_before[i] + (1.0 - beta2) * g * g;
+      const double m_size = std::abs(first_before[i]) + std::abs(g);
+      const double denominator = std::sqrt(v * scalars.second_correction) + rule.epsilon;
+      check_close(first[i], m, m_size, 4);
+      check_close(second[i], v, v, 6);
+      const double step = scalars.learning_rate * m * scalars.first_correction / denominator;
+      const double step_size = scalars.learning_rate * m_size * 5.0 / denominator;
+      check_close(value[i], value_before[i] * double{scalars.keep} - step,
+                  std::abs(value_before[i]) + step_size, 12);
+    }
+  }
+}
+
+TEST_CASE("normalize divides by the norm of all, of columns or of rows, or takes signs",
+          "[optimizer_ops]") {
+  const auto backend = cpu();
+  const std::vector<std::pair<int, int>> shapes = {{1, 1},  {7, 1},     {1, 33},    {31, 33},
+                                                   {64, 9}, {10, 2304}, {130, 257}, {300, 65}};
+  for (const auto& [rows, cols] : shapes) {
+    const std::size_t size = static_cast<std::size_t>(rows) * cols;
+    const auto at = [cols = cols](int r, int c) { return static_cast<std::size_t>(r) * cols + c; };
+    Values in = random_values(size, 5);
+    if (rows > 2 && cols > 2) {  // a zero row and a zero column
+      for (int c = 0; c < cols; ++c) in[at(1, c)] = 0.0F;
+      for (int r = 0; r < rows; ++r) in[at(r, 2)] = -0.0F;
+    }
+    std::vector<double> row_norm(static_cast<std::size_t>(rows));
+    std::vector<double> col_norm(static_cast<std::size_t>(cols));
+    double norm = 0.0;
+    for (int r = 0; r < rows; ++r) {
+      for (int c = 0; c < cols; ++c) {
+        const double square = static_cast<double>(in[at(r, c)]) * in[at(r, c)];
+        row_norm[static_cast<std::size_t>(r)] += square;
+        col_norm[static_cast<std::size_t>(c)] += square;
+        norm += square;
+      }
+    }
+    const auto run = [&](SimpleNorm kind) {
+      Values out(size, NAN);
+      const std::vector<NormalizeItem> items = {{kind, {rows, cols, in.data(), out.data()}}};
+      backend->normalize(items);
+      return out;
+    };
+    const Values sign = run(SimpleNorm::max_abs);
+    const Values unit = run(SimpleNorm::euclidean);
+    const Values columns = run(SimpleNorm::column);
+    const Values by_row = run(SimpleNorm::row);
+    for (int r = 0; r < rows; ++r) {
+      for (int c = 0; c < cols; ++c) {
+        const std::size_t i = at(r, c);
+        const double x = in[i];
+        const auto divided = [x](double square) { return square == 0 ? 0 : x / std::sqrt(square); };
+        check_close(sign[i], (x > 0) - (x < 0), 0.0, 0);
+        check_close(unit[i], divided(norm), 1.0, 1);
+        check_close(columns[i], divided(col_norm[static_cast<std::size_t>(c)]), 1.0, 1);
+        check_close(by_row[i], divided(row_norm[static_cast<std::size_t>(r)]), 1.0, 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("normalize keeps zero at zero and survives extreme scales", "[optimizer_ops]") {
+  const auto backend = cpu();
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const float huge = std::numeric_limits<float>::max();
+  for (const SimpleNorm norm :
+       {SimpleNorm::max_abs, SimpleNorm::euclidean, SimpleNorm::column, SimpleNorm::row}) {
+    for (const float c : {0.0F, tiny, huge}) {
+      const Values in(4, c);
+      Values out(4, NAN);
+      const std::vector<NormalizeItem> items = {{norm, {2, 2, in.data(), out.data()}}};
+      backend->normalize(items);
+      const double one = norm == SimpleNorm::max_abs     ? 1.0
+                         : norm == SimpleNorm::euclidean ? 0.5
+                                                         : std::sqrt(0.5);
+      for (const float value : out) check_close(value, c == 0.0F ? 0.0 : one, 1.0, 1);
+    }
+  }
+}

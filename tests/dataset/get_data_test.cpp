@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// scripts/get_data.sh with nothing but the basic tools and a `curl` of our own: no network.
+#include <cstdlib>
+#include <sstream>
+
+#include <sys/wait.h>
+
+#include "files.h"
+#include <dropmuon/dataset/official_files.h>
+
+using namespace dropmuon;
+using namespace dropmuon::test;
+
+namespace {
+
+constexpr const char* kScript = DROPMUON_SOURCE_DIR "/scripts/get_data.sh";
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(path);
+  std::ostringstream out;
+  out << stream.rdbuf();
+  return out.str();
+}
+
+// A folder of programs that stands for the whole PATH, and a place to download to.
+class Sandbox {
+ public:
+  Sandbox() {
+    std::filesystem::create_directories(folder_ / "bin");
+    for (const char* tool : {"bash", "cat", "chmod", "cut", "date", "gzip", "mkdir", "mktemp", "mv",
+                             "rm", "rmdir", "sha256sum", "tar"}) {
+      const std::string usr = std::string("/usr/bin/") + tool;
+      const std::string place = std::filesystem::exists(usr) ? usr : std::string("/bin/") + tool;
+      std::filesystem::create_symlink(place, folder_ / "bin/" + tool);
+    }
+  }
+
+  // `body` sees the file to write in $file and the address in $url.
+  void add_curl(const std::string& body) {
+    std::ofstream(folder_ / "bin/curl")
+        << "#!/bin/bash\nwhile [[ $# -gt 1 ]]; do [[ $1 == --output ]] && file=$2; shift; done\n"
+        << "url=$1\n"
+        << body << "\n";
+    std::filesystem::permissions(folder_ / "bin/curl", std::filesystem::perms::owner_all);
+  }
+
+  int run(const std::string& name) {
+    const std::string command = "PATH='" + (folder_ / "bin") + "' bash '" + kScript + "' " + name +
+                                " '" + destination() + "' >'" + (folder_ / "out") + "' 2>'" +
+                                (folder_ / "err") + "'";
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  std::string out() const { return text_of(folder_ / "out"); }
+  std::string err() const { return text_of(folder_ / "err"); }
+  std::string destination() const { return folder_ / "data"; }
+  bool nothing_left() const { return std::filesystem::is_empty(destination()); }
+
+ private:
+  TempFolder folder_;
+};
+
+long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+}  // namespace
+
+TEST_CASE("get_data.sh carries the same hashes as the loader") {
+  const std::string script = text_of(kScript);
+  CHECK(official_files().size() == 14);
+  for (const OfficialFile& file : official_files()) {
+    const std::string line = std::string(file.dataset) + "/" + std::string(file.name) + ") echo " +
+                             std::string(file.sha256) + " ;;";
+    CAPTURE(line);
+    CHECK(script.find(line) != std::string::npos);
+  }
+}
+
+TEST_CASE("get_data.sh without any source says so in one line and leaves nothing") {
+  for (const std::string name : {"mnist", "cifar10"}) {
+    Sandbox sandbox;
+    CHECK(sandbox.run(name) == 66);
+    CAPTURE(sandbox.err());
+    CHECK(lines_of(sandbox.err()) == 1);
+    CHECK(sandbox.err().find(name) != std::string::npos);
+    CHECK(sandbox.nothing_left());
+  }
+}
+
+TEST_CASE("get_data.sh refuses a wrong use") {
+  Sandbox sandbox;
+  CHECK(sandbox.run("imagenet") == 2);
+  CHECK(sandbox.err().find("unknown data set 'imagenet'") != std::string::npos);
+  CHECK(sandbox.run("") == 2);
+}
+
+TEST_CASE("get_data.sh refuses downloads that are not the official content") {
+  Sandbox sandbox;
+  sandbox.add_curl("echo something else | gzip >\"$file\"");
+  CHECK(sandbox.run("mnist") == 66);
+  CHECK(sandbox.out().find("refused, the hashes are not the official ones") != std::string::npos);
+  CHECK(sandbox.run("cifar10") == 66);
+  CHECK(sandbox.out().find("SHA-256 of the archive differs") != std::string::npos);
+  CHECK(sandbox.nothing_left());
+}
+
+TEST_CASE("get_data.sh takes the official files from a mirror, once, and keeps what was there") {
+  const std::string root = real_root("mnist");
+  if (root.empty()) {
+    WARN("skipped: no MNIST here, scripts/get_data.sh mnist gets it");
+    return;
+  }
+  Sandbox sandbox;
+  sandbox.add_curl("[[ $url == *cvdf* ]] || exit 22; name=${url##*/}; from='" + root +
+                   "/mnist'/${name%.gz}; if [[ -f $from ]]; then gzip -1 <\"$from\"; else cat "
+                   "\"$from.gz\"; fi >\"$file\"");
+  write(sandbox.destination() + "/mnist/train-images-idx3-ubyte", {1, 2, 3});
+  REQUIRE(sandbox.run("mnist") == 0);
+  CHECK(text_of(sandbox.destination() + "/mnist/SOURCE") ==
+        "https://storage.googleapis.com/cvdf-datasets/mnist\n");
+  CHECK(sandbox.out().find("the other files that were there are now in") != std::string::npos);
+  std::size_t entries = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(sandbox.destination())) {
+    entries += entry.path().filename().string().starts_with("mnist") ? 1 : 100;
+  }
+  CHECK(entries == 2);
+
+  sandbox.add_curl("exit 22");
+  CHECK(sandbox.run("mnist") == 0);
+  CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+}
