@@ -5,7 +5,8 @@
 Both sides do the same work: 28x28x1 images, three blocks of 3x3 convolution + bias, ReLU and 2x2
 max-pool with 64, 128, 256 channels, a linear classifier, mean cross-entropy, and a Muon step on all
 layers (momentum, five Newton-Schulz steps on every filter and on the linear weight, unit-length
-step on the biases), in fp32. Data loading is outside the timed step on both sides.
+step on the biases), in fp32. PyTorch finds its batch ready in memory; dropmuon's step includes
+gathering and normalising the batch from bytes.
 
     scripts/install_packages.sh torch && scripts/build.sh && scripts/bench_vs_torch.py
 
@@ -155,8 +156,8 @@ def run_torch(args):
 
 def run_dropmuon(args):
     return run_json([args.program, "bench", args.config, f"threads={args.threads}",
-                     f"train.batch_size={args.batch}", "sampling.scheme=full",
-                     "--steps", args.steps, "--json", "-"], dict(os.environ))
+                     f"train.batch_size={args.batch}", "data.augment.flip=false", "--rounds",
+                     args.steps, "--warmup", args.warmup, "--json"], dict(os.environ))
 
 
 def processor():
@@ -225,7 +226,7 @@ def parse():
     cli.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     cli.add_argument("--rounds", type=int, default=9, help="pairs of runs (default 9)")
     cli.add_argument("--steps", type=int, default=12, help="timed steps in a run (default 12)")
-    cli.add_argument("--warmup", type=int, default=3, help="untimed PyTorch steps (default 3)")
+    cli.add_argument("--warmup", type=int, default=3, help="untimed steps before them (default 3)")
     cli.add_argument("--config", default=ROOT / "configs" / "fashion-mnist" / "muon.yaml")
     cli.add_argument("--program", default=ROOT / "build" / "release" / "dropmuon")
     cli.add_argument("--memory-format", default="channels_last",

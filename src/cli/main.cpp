@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The command line: words to functions, errors to one line and an exit code.
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
+#include <span>
 
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/suggest.h>
@@ -108,30 +112,38 @@ ExitCode dispatch(const CLI::App& app, const Options& options,
   return show ? command_config_show(options.config) : command_config_reference();
 }
 
-// The (sub)command that was being parsed when parsing failed.
-const CLI::App* deepest(const CLI::App* app) {
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
-  return app;
+std::vector<std::string> names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
 }
 
-// CLI11 names the unknown word but not the one that was meant.
-std::string suggestion(const CLI::App& app, const std::vector<std::string>& words) {
-  const CLI::App* command = deepest(&app);
-  std::vector<std::string> known;
-  for (const CLI::App* sub : command->get_subcommands([](const CLI::App*) { return true; })) {
-    known.push_back(sub->get_name());
+// CLI11 asks for a subcommand when it is given a misspelt one; this names the word. "" if the
+// commands at the front of `words` are known ones.
+std::string unknown_command(const CLI::App& app, std::span<const std::string> words) {
+  const std::vector<std::string> names = names_of(app);
+  if (words.empty() || names.empty() || words[0].starts_with("-")) return "";
+  if (std::find(names.begin(), names.end(), words[0]) != names.end()) {
+    return unknown_command(*app.get_subcommand(words[0]), words.subspan(1));
   }
+  return fmt::format("unknown command '{}', expected one of {}{}", words[0], fmt::join(names, ", "),
+                     did_you_mean(words[0], names));
+}
+
+// The flag that was meant by the first unknown one, as "; did you mean '--rounds'?".
+std::string flag_suggestion(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().back();
+  std::vector<std::string> flags;
   for (const CLI::Option* option : command->get_options()) {
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
   }
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string word = words[i].substr(0, words[i].find('='));
-    const bool candidate = word.starts_with("--") ||
-                           command->get_subcommands([](const CLI::App*) { return true; }).size() > 0;
-    const bool exact = std::find(known.begin(), known.end(), word) != known.end();
-    if (!candidate || exact || command->get_name() == word) continue;
-    const std::string best = closest(word, known);
-    if (!best.empty()) return fmt::format("; did you mean '{}' for '{}'?", best, word);
+  for (const std::string& word : words) {
+    const std::string flag = word.substr(0, word.find('='));
+    const bool known = std::find(flags.begin(), flags.end(), flag) != flags.end();
+    if (flag.starts_with("--") && !known) return did_you_mean(flag, flags);
   }
   return "";
 }
@@ -146,13 +158,15 @@ int run(int argc, char** argv) {
   CLI::App app("", "dropmuon");
   Options options;
   build(app, options);
+  const std::string unknown = unknown_command(app, std::span(words).subspan(1));
+  if (!unknown.empty()) return report(unknown, ExitCode::usage);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    return report(fmt::format("{}{} (see dropmuon --help)", message, suggestion(app, words)),
+    return report(fmt::format("{}{} (see dropmuon --help)", message, flag_suggestion(app, words)),
                   ExitCode::usage);
   }
   try {

@@ -60,9 +60,12 @@ void write(Level level, const std::string& message) {
   for (spdlog::sinks::sink* sink :
        {static_cast<spdlog::sinks::sink*>(sinks().console.get()),
         static_cast<spdlog::sinks::sink*>(sinks().file.get())}) {
-    if (sink != nullptr && sink->should_log(native(level))) {
+    if (sink == nullptr || !sink->should_log(native(level))) continue;
+    try {
       sink->log(entry);
       sink->flush();
+    } catch (const spdlog::spdlog_ex& error) {
+      fail(ExitCode::cannot_write, "cannot write the log: {}", error.what());
     }
   }
 }

@@ -32,12 +32,13 @@ Random stream(Stream which, int index) {
 Pattern make_pattern(int label) {
   Random random = stream(kPatternStream, label);
   std::array<int, std::size_t{kKnots} * kKnots> knots{};
-  for (int& knot : knots) knot = static_cast<int>(random.below(256));
+  for (int& value : knots) value = static_cast<int>(random.below(256));
   Pattern pattern{};
   int* next = pattern.data();
   for (int i = 0; i < kPatternSide; ++i) {
     for (int j = 0; j < kPatternSide; ++j) {
-      const int* corner = knots.data() + i / kPitch * kKnots + j / kPitch;
+      const int knot = i / kPitch * kKnots + j / kPitch;
+      const int* corner = knots.data() + knot;
       const int down = i % kPitch;
       const int right = j % kPitch;
       const int upper = corner[0] * (kPitch - right) + corner[1] * right;

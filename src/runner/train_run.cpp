@@ -115,9 +115,9 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const std::function<bool()>& stop_requested, RunView& view) {
   const RunFolder folder = RunFolder::create(config);
-  folder.write("config.yaml", to_yaml(config));
-  folder.set_status("running");
   try {
+    folder.set_status("running");
+    folder.write("config.yaml", to_yaml(config));
     const ExitCode code = train_in(folder, config, command, stop_requested, view);
     log::close_file();
     return code;

@@ -131,7 +131,7 @@ TEST_CASE("apply_update follows its formula, with and without decay and dual nor
 
 TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
   const auto backend = cpu();
-  const AdamRule rule;
+  const AdamRule rule = {.epsilon = 0.01F};  // large enough to be seen
   const AdamScalars scalars = {.learning_rate = 0.01F,
                                .keep = 0.999F,
                                .first_correction = 5.0F,

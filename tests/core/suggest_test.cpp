@@ -31,6 +31,7 @@ TEST_CASE("the closest candidate wins, and nothing far away is suggested") {
   CHECK(closest("momentun", words) == "momentum");
   CHECK(closest("wieght_decay", words) == "weight_decay");
   CHECK(closest("weigth_deacy", words) == "weight_decay");
+  CHECK(closest("weight", words).empty());
   CHECK(closest("xy", words).empty());
   CHECK(closest("", words).empty());
   CHECK(closest("epochs", words).empty());

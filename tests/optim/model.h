@@ -6,6 +6,7 @@
 
 #include "matrices.h"
 #include <dropmuon/backend/factory.h>
+#include <dropmuon/core/error.h>
 #include <dropmuon/core/random.h>
 #include <dropmuon/optim/optimizer.h>
 

@@ -69,14 +69,14 @@ schedule:
   warmup_steps: 10
   final_fraction: 0.1
 train:
-  epochs: 3
+  epochs: 9
   batch_size: 64
   micro_batch: 16
   max_steps: 1000
   eval_every_steps: 50
   eval_every_epochs: null
   eval_train_images: 200
-  log_every_steps: 1
+  log_every_steps: 6
   target:
     metric: train_loss
     value: 2.5
@@ -105,7 +105,7 @@ Experiment nothing_default() {
   e.sampling = {SamplingScheme::tau_nice, Truncate::no, {0.0, 0.25, 3.0}, 2.0, 2, 0.125};
   e.schedule = {ScheduleType::cosine, 10, 0.1};
   e.train = {
-      3, 64, 16, 1000, 50, std::nullopt, 200, 1, Target{TargetMetric::train_loss, 2.5, false}};
+      3, 64, 16, 1000, 50, std::nullopt, 200, 6, Target{TargetMetric::train_loss, 2.5, false}};
   return e;
 }
 
@@ -139,6 +139,15 @@ TEST_CASE("config: in the round-trip text every key differs from its default") {
     CHECK((std::find(defaults.begin(), defaults.end(), line) != defaults.end()) ==
           (has_one_value && line.find("target") == std::string::npos));
   }
+}
+
+TEST_CASE("config: each flag sets its own field and no other") {
+  const RunConfig flip = load_text("data: {augment: {flip: true}}\n");
+  CHECK(flip.experiment.augment.flip);
+  CHECK(flip.experiment.optimizer.nesterov == Nesterov::no);
+  const RunConfig whole = load_text("sampling: {truncate: false}\ntrain: {target: {value: 1}}\n");
+  CHECK(whole.experiment.sampling.truncate == Truncate::no);
+  CHECK(whole.experiment.train.target->stop_at_target);
 }
 
 TEST_CASE("config: numbers survive to_yaml bit for bit") {

@@ -15,7 +15,8 @@ constexpr std::int64_t kIterations = 4'000'000;
 template <typename Vector>
 [[gnu::always_inline]] inline float fma_chains() {
   Vector chain[kChains];
-  for (int k = 0; k < kChains; ++k) chain[k] = Vector{} + 1.0F + static_cast<float>(k);
+  // No chain starts at 1, the fixed point, which a compiler may compute beforehand.
+  for (int k = 0; k < kChains; ++k) chain[k] = Vector{} + 2.0F + static_cast<float>(k);
   Vector factor = Vector{} + 0.999999F;
   Vector term = Vector{} + 1e-6F;
   for (std::int64_t i = 0; i < kIterations; ++i) {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Runs the real program and looks at what a user would see.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace dropmuon {
+
+struct Outcome {
+  int code = -1;       // exit code, or 128 + signal
+  std::string output;  // standard output and error together
+};
+
+// `arguments` as typed in a shell; "$DROPMUON" may be used in `script` by run_script.
+inline Outcome run_script(const std::string& script) {
+  const std::string command = "{ " + script + "\n} 2>&1";
+  Outcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> chunk{};
+  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), pipe)) {
+    outcome.output.append(chunk.data(), count);
+  }
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return outcome;
+}
+
+inline Outcome run_program(const std::string& arguments) {
+  return run_script(std::string(DROPMUON_PROGRAM) + " " + arguments);
+}
+
+// A folder of its own for each test, with a config that trains the synthetic set in a second.
+class Sandbox {
+ public:
+  Sandbox() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "dropmuon-cli-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+    write("good.yaml", fmt::format("name: small\nruns_dir: {}/runs\n"
+                                   "data: {{dataset: synthetic, train_limit: 400}}\n"
+                                   "model: {{channels: [4, 6]}}\n"
+                                   "train: {{epochs: 2, batch_size: 40}}\n",
+                                   path_));
+  }
+  ~Sandbox() { std::filesystem::remove_all(path_); }
+  std::string write(const std::string& name, const std::string& content) const {
+    std::filesystem::create_directories(std::filesystem::path(path_ + "/" + name).parent_path());
+    std::ofstream(path_ + "/" + name, std::ios::binary) << content;
+    return path_ + "/" + name;
+  }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string config() const { return path_ + "/good.yaml"; }
+
+  // The only run folder under runs/small.
+  std::string only_run() const {
+    std::string found;
+    for (const auto& entry : std::filesystem::directory_iterator(path_ + "/runs/small")) {
+      found = entry.path().string();
+    }
+    return found;
+  }
+  static std::string read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace dropmuon

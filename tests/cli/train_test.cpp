@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Whole runs of the program on the synthetic set.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "catch.h"
+#include "program.h"
+
+using namespace dropmuon;
+
+namespace {
+
+// metrics.csv without its time columns.
+std::string timeless(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string out;
+  std::vector<bool> keep;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream cells(line + ",");
+    std::size_t column = 0;
+    for (std::string cell; std::getline(cells, cell, ','); ++column) {
+      if (out.empty() || keep.size() <= column) {
+        keep.push_back(!cell.starts_with("time/") && !cell.starts_with("perf/images"));
+      }
+      if (keep[column]) out += cell + ";";
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("train writes the whole run folder and eval reads it back") {
+  const Sandbox sandbox;
+  const Outcome train = run_program("train " + sandbox.config());
+  CAPTURE(train.output);
+  REQUIRE(train.code == 0);
+  CHECK_THAT(train.output, Catch::Contains("synthetic: 400 + 1024 images"));
+  const std::string run = sandbox.only_run();
+  for (const std::string name : {"config.yaml", "provenance.json", "metrics.csv", "metrics.jsonl",
+                                 "log.txt", "summary.json", "weights.safetensors"}) {
+    CAPTURE(name);
+    CHECK(std::filesystem::file_size(run + "/" + name) > 0);
+  }
+  CHECK(Sandbox::read(run + "/STATUS") == "done\n");
+  const auto summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  CHECK(summary.at("step") == 20);
+  const auto provenance = nlohmann::json::parse(Sandbox::read(run + "/provenance.json"));
+  CHECK(provenance.at("data").at("verdict") == "synthetic");
+
+  const Outcome eval = run_program("eval --json " + run);
+  REQUIRE(eval.code == 0);
+  const auto found = nlohmann::json::parse(eval.output.substr(eval.output.find('{')));
+  CHECK(found.at("test/accuracy") == summary.at("test/accuracy"));
+  CHECK(found.at("test/loss").get<double>() ==
+        Approx(summary.at("test/loss").get<double>()).epsilon(1e-7));
+  CHECK(found.at("train/accuracy") == summary.at("train/accuracy"));
+}
+
+TEST_CASE("the same run twice gives identical metrics apart from the time columns") {
+  const Sandbox sandbox;
+  std::vector<std::string> csv;
+  for (const std::string name : {"a", "b"}) {
+    const Outcome outcome =
+        run_program("train -q " + sandbox.config() + " sampling.scheme=uniform runs_dir=" + (sandbox / name));
+    REQUIRE(outcome.code == 0);
+    for (const auto& entry : std::filesystem::directory_iterator(sandbox / (name + "/small"))) {
+      csv.push_back(Sandbox::read(entry.path().string() + "/metrics.csv"));
+    }
+  }
+  REQUIRE(csv.size() == 2);
+  CHECK(csv[0] != csv[1]);  // the times differ, so the comparison below means something
+  CHECK(timeless(csv[0]) == timeless(csv[1]));
+}
+
+TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
+  for (const std::string signal : {"INT", "TERM"}) {
+    const Sandbox sandbox;
+    // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
+    const Outcome outcome = run_script("timeout --foreground --preserve-status -s " + signal + " 3 " +
+                                       DROPMUON_PROGRAM + " train " + sandbox.config() +
+                                       " train.epochs=100000");
+    CAPTURE(signal, outcome.output);
+    CHECK(outcome.code == 75);
+    CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
+    CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "stopped\n");
+    const auto summary =
+        nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
+    CHECK(summary.at("status") == "stopped");
+    CHECK(summary.contains("test/accuracy"));
+  }
+}
+
+TEST_CASE("a diverging run says so, writes STATUS and exits with 76") {
+  const Sandbox sandbox;
+  const Outcome outcome =
+      run_program("train " + sandbox.config() + " optimizer.type=sgd optimizer.lr=1e6 optimizer.weight_decay=1");
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 76);
+  CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "diverged\n");
+}
+
+TEST_CASE("plan, bench, data, config and info answer") {
+  const Sandbox sandbox;
+  const Outcome plan = run_program("plan --json " + sandbox.config());
+  REQUIRE(plan.code == 0);
+  const auto planned = nlohmann::json::parse(plan.output.substr(plan.output.find('{')));
+  CHECK(planned.at("layers").size() == 3);
+  CHECK(planned.at("starts").size() == 3);
+  CHECK(planned.at("total_steps") == 20);
+  CHECK_THAT(run_program("plan " + sandbox.config()).output, Catch::Contains("peak memory about"));
+  const Outcome bench = run_program("bench --json --rounds 2 --warmup 1 " + sandbox.config());
+  REQUIRE(bench.code == 0);
+  const auto measured = nlohmann::json::parse(bench.output.substr(bench.output.find('{')));
+  CHECK(measured.at("step_seconds").size() == 2);
+  CHECK(measured.at("peak_flops") > 1e8);
+  CHECK_THAT(run_program("data synthetic").output, Catch::Contains("1024 test images"));
+  const Outcome shown = run_program("config show " + sandbox.config() + " seed=17");
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.output, Catch::Contains("seed: 17"));
+  CHECK_THAT(run_program("info").output, Catch::Contains("oneDNN"));
+  for (const std::string command : {"train", "eval", "plan", "bench", "data", "config", "info"}) {
+    CAPTURE(command);
+    const Outcome help = run_program(command + " --help");
+    CHECK(help.code == 0);
+    CHECK_THAT(help.output, Catch::Contains("Example: dropmuon " + command));
+  }
+}
+
+TEST_CASE("auto takes the CPU and says so") {
+  const Sandbox sandbox;
+  const Outcome outcome = run_program("train " + sandbox.config() + " train.max_steps=1");
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, Catch::Contains("device: auto takes the CPU"));
+}

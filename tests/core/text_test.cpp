@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/sha256.h>
+#include <dropmuon/core/shape.h>
+#include <dropmuon/core/text.h>
+
+#include "catch.h"
+
+using namespace dropmuon;
+
+TEST_CASE("numbers read as people write them") {
+  CHECK(human_bytes(512) == "512 B");
+  CHECK(human_bytes(47'040'016) == "47 MB");
+  CHECK(human_bytes(1.5e9) == "1.5 GB");
+  CHECK(human_count(394634) == "395 k");
+  CHECK(human_count(7) == "7");
+  CHECK(human_seconds(4.21) == "4.2 s");
+  CHECK(human_seconds(185) == "3:05 min");
+  CHECK(human_seconds(3723) == "1:02:03 h");
+}
+
+TEST_CASE("SHA-256 gives the FIPS 180 examples") {
+  CHECK(sha256(std::string("abc")) ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256(std::string()) ==
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST_CASE("a shape knows its size and refuses what is none") {
+  CHECK(Shape{64, 3, 3, 1}.size() == 576);
+  CHECK(Shape{64, 3, 3, 1}.text() == "(64, 3, 3, 1)");
+  CHECK(Shape{2, 3} == Shape{2, 3});
+  CHECK_FALSE(Shape{2, 3} == Shape{3, 2});
+  CHECK_THROWS_AS((Shape{1, 2, 3, 4, 5}), Error);
+  CHECK_THROWS_AS((Shape{1, 0}), Error);
+}

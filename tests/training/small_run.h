@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// A few steps on the synthetic set, small enough for tests.
+#pragma once
+
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/training/trainer.h>
+
+#include <vector>
+
+#include "compare.h"
+
+namespace dropmuon {
+
+inline Experiment small_experiment() {
+  Experiment e;
+  e.seed = 3;
+  e.data = {.dataset = "synthetic", .train_limit = 200};
+  e.model = {.channels = {5, 6, 7}};
+  e.optimizer.lr = 0.02;
+  e.train.epochs = 3;
+  e.train.batch_size = 33;
+  e.train.micro_batch = 16;
+  e.train.eval_train_images = 50;
+  e.train.log_every_steps = 4;
+  return e;
+}
+
+// Remembers everything; asks to stop after `stop_after` steps if that is not negative.
+class Recorder final : public TrainObserver {
+ public:
+  explicit Recorder(std::int64_t stop_after = -1) : stop_after_(stop_after) {}
+  void on_step(std::int64_t) override {}
+  void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
+  bool stop_requested() override { return ++steps_ == stop_after_; }
+  std::vector<MetricsRow> rows;
+
+ private:
+  std::int64_t stop_after_;
+  std::int64_t steps_ = 0;
+};
+
+inline std::vector<float> weights_of(Trainer& trainer, Backend& backend, int layer = -1) {
+  std::vector<float> all;
+  for (const Param& param : trainer.network().params()) {
+    if (layer >= 0 && param.layer != layer) continue;
+    const std::size_t begin = all.size();
+    all.resize(begin + param.size());
+    backend.download(all.data() + begin, param.value, param.size() * sizeof(float));
+  }
+  return all;
+}
+
+struct Finished {
+  TrainResult result;
+  std::vector<MetricsRow> rows;
+  std::vector<float> weights;
+};
+
+inline Finished run_small(const Experiment& experiment, std::int64_t stop_after = -1) {
+  const auto backend = make_backend({.device = "cpu"});
+  Trainer trainer(*backend, experiment, load_dataset(experiment.data));
+  Recorder recorder(stop_after);
+  const TrainResult result = trainer.run(recorder);
+  return {result, recorder.rows, weights_of(trainer, *backend)};
+}
+
+}  // namespace dropmuon
