@@ -35,7 +35,9 @@ void Progress::on_begin(const RunHeader& header) {
   log::info("{}", header.data);
   log::info("{}, batch {} in micro-batches of {}, {} steps ({} per epoch)", header.model,
             header.batch_size, header.micro_batch, header.total_steps, header.steps_per_epoch);
-  log::info("run folder {}", header.folder);
+  // The one line on standard output: scripts take the folder from here.
+  fmt::print("{}\n", header.folder);
+  std::fflush(stdout);
 }
 
 void Progress::on_step(std::int64_t steps_done) {

@@ -65,6 +65,33 @@ TEST_CASE("oracle 9: unscaled Polar Express blows up above 1, Jordan's steps do 
   CHECK(apply_scalar(jordan(), 1.05) == Approx(0.682).margin(5e-4));
 }
 
+TEST_CASE("the tables hold the published digits", "[coefficients]") {
+  const auto check = [](const NewtonSchulz& method, const std::vector<Quintic>& published) {
+    REQUIRE(method.steps.size() == published.size());
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      CAPTURE(i);
+      CHECK(method.steps[i].a == published[i].a);
+      CHECK(method.steps[i].b == published[i].b);
+      CHECK(method.steps[i].c == published[i].c);
+    }
+  };
+  check(jordan(1), {{3.4445, -4.7750, 2.0315}});
+  check(you(), {{4.0848, -6.8946, 2.9270},
+                {3.9505, -6.3029, 2.6377},
+                {3.7418, -5.5913, 2.3037},
+                {2.8769, -3.1427, 1.2046},
+                {2.8366, -3.0525, 1.2012}});
+  check(polar_express(9, 1.0), {{8.28721201814563, -23.595886519098837, 17.300387312530933},
+                                {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
+                                {3.9486908534822946, -2.908902115962949, 0.5518191394370137},
+                                {3.3184196573706015, -2.488488024314874, 0.51004894012372},
+                                {2.300652019954817, -1.6689039845747493, 0.4188073119525673},
+                                {1.891301407787398, -1.2679958271945868, 0.37680408948524835},
+                                {1.8750014808534479, -1.2500016453999487, 0.3750001645474248},
+                                {1.875, -1.25, 0.375},
+                                {1.875, -1.25, 0.375}});
+}
+
 TEST_CASE("tables repeat their last entry, and only Polar Express is scaled", "[coefficients]") {
   const NewtonSchulz longer = make_newton_schulz({.steps = 7, .coefficients = CoefficientSet::you});
   REQUIRE(longer.steps.size() == 7);

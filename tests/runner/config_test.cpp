@@ -105,7 +105,7 @@ Experiment nothing_default() {
   e.sampling = {SamplingScheme::tau_nice, Truncate::no, {0.0, 0.25, 3.0}, 2.0, 2, 0.125};
   e.schedule = {ScheduleType::cosine, 10, 0.1};
   e.train = {
-      3, 64, 16, 1000, 50, std::nullopt, 200, 6, Target{TargetMetric::train_loss, 2.5, false}};
+      9, 64, 16, 1000, 50, std::nullopt, 200, 6, Target{TargetMetric::train_loss, 2.5, false}};
   return e;
 }
 

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From a clean clone to a first answer: installs, builds, fetches Fashion-MNIST, then races full Muon
+# against Drop-Muon (uniform) to the same train accuracy on the whole training set.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/install_packages.sh build data
+echo "== build"
+mkdir -p build
+scripts/build.sh release dropmuon >build/quickstart.log 2>&1 || { tail -n 40 build/quickstart.log; exit 70; }
+echo "== data"
+scripts/get_data.sh fashion-mnist
+echo "== what a step will cost, by the FLOP counter"
+build/release/src/dropmuon plan configs/fashion-mnist/drop_muon.yaml
+echo "== full Muon against Drop-Muon, to 92 % train accuracy"
+scripts/race.py configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml \
+  --metric train_accuracy --target 0.92
+echo
+echo "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the run folders are in runs/"
