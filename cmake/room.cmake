@@ -20,11 +20,6 @@ endif()
 # dropmuon_room(<name> SOURCES ... [USES rooms or libraries seen by its headers] [PRIVATE libraries])
 function(dropmuon_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;USES;PRIVATE" ${ARGN})
-  if(NOT ROOM_SOURCES)  # TEMPORARY while rooms are empty
-    add_library(dropmuon_${name} INTERFACE)
-    target_link_libraries(dropmuon_${name} INTERFACE dropmuon_settings ${ROOM_USES})
-    return()
-  endif()
   add_library(dropmuon_${name} STATIC ${ROOM_SOURCES})
   target_link_libraries(dropmuon_${name} PUBLIC dropmuon_settings ${ROOM_USES}
                         PRIVATE ${ROOM_PRIVATE})

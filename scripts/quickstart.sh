@@ -12,7 +12,7 @@ scripts/build.sh release dropmuon >build/quickstart.log 2>&1 || { tail -n 40 bui
 echo "== data"
 scripts/get_data.sh fashion-mnist
 echo "== what a step will cost, by the FLOP counter"
-build/release/src/dropmuon plan configs/fashion-mnist/drop_muon.yaml
+build/release/dropmuon plan configs/fashion-mnist/drop_muon.yaml
 echo "== full Muon against Drop-Muon, to 92 % train accuracy"
 scripts/race.py configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml \
   --metric train_accuracy --target 0.92

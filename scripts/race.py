@@ -29,7 +29,7 @@ def parse_arguments():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--eval-every", type=int, default=20, help="steps between evaluations")
     parser.add_argument("--run-on", action="store_true", help="train to the end of the config, past the target")
-    parser.add_argument("--program", default=str(ROOT / "build/release/src/dropmuon"))
+    parser.add_argument("--program", default=str(ROOT / "build/release/dropmuon"))
     parser.add_argument("--json", metavar="FILE", help="write every run's figures")
     parser.add_argument("--plot", metavar="FILE", help="accuracy against seconds and steps, PNG or SVG")
     return parser.parse_args()
