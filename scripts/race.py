@@ -32,7 +32,7 @@ def parse_arguments():
     parser.add_argument("--program", default=str(ROOT / "build/release/dropmuon"))
     parser.add_argument("--json", metavar="FILE", help="write every run's figures")
     parser.add_argument("--plot", metavar="FILE", help="accuracy against seconds and steps, PNG or SVG")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def train(arguments, config, seed):
