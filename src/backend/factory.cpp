@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/backend/factory.h>
+#include <algorithm>
 
 #include <sched.h>
 
-#include <algorithm>
-
+#include "cpu/cpu_backend.h"
+#include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/suggest.h>
-
-#include "cpu/cpu_backend.h"
 
 namespace dropmuon {
 namespace {

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "progress.h"
+#include "signals.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/dataset/dataset.h>
@@ -11,9 +13,6 @@
 #include <dropmuon/runner/plan.h>
 #include <dropmuon/runner/provenance.h>
 #include <dropmuon/runner/train_run.h>
-
-#include "progress.h"
-#include "signals.h"
 
 namespace dropmuon {
 namespace {
@@ -36,14 +35,15 @@ ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
   const RunEvaluation e = evaluate_run(arguments.config, arguments.overrides);
   if (format == OutputFormat::json) {
-    print(fmt::format("{{\"train/loss\": {}, \"train/accuracy\": {}, \"test/loss\": {}, "
-                      "\"test/accuracy\": {}}}\n",
-                      e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
+    print(
+        fmt::format("{{\"train/loss\": {}, \"train/accuracy\": {}, \"test/loss\": {}, "
+                    "\"test/accuracy\": {}}}\n",
+                    e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
   } else {
-    print(fmt::format("{}\ntrain sample  loss {:.4f}  accuracy {:.4f}\n"
-                      "test          loss {:.4f}  accuracy {:.4f}\n",
-                      e.weights, e.train_sample.loss, e.train_sample.accuracy, e.test.loss,
-                      e.test.accuracy));
+    print(fmt::format(
+        "{}\ntrain sample  loss {:.4f}  accuracy {:.4f}\n"
+        "test          loss {:.4f}  accuracy {:.4f}\n",
+        e.weights, e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
   }
   return ExitCode::ok;
 }

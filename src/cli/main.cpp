@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The command line: words to functions, errors to one line and an exit code.
-#include <fmt/ranges.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <new>
 #include <span>
 
+#include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
+
+#include "commands.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/suggest.h>
 #include <dropmuon/runner/provenance.h>
-
-#include "commands.h"
 
 namespace dropmuon {
 namespace {
@@ -39,9 +38,10 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
 }
 
 void add_config(CLI::App* command, ConfigArguments& arguments, const std::string& what) {
-  command->add_option(what == "CONFIG" ? "config" : "run", arguments.config,
-                      what == "CONFIG" ? "YAML file; configs/reference.yaml lists every key"
-                                       : "run folder, e.g. runs/NAME/STAMP")
+  command
+      ->add_option(what == "CONFIG" ? "config" : "run", arguments.config,
+                   what == "CONFIG" ? "YAML file; configs/reference.yaml lists every key"
+                                    : "run folder, e.g. runs/NAME/STAMP")
       ->required()
       ->type_name(what);
   command->add_option("overrides", arguments.overrides, "dotted keys, e.g. optimizer.lr=0.05")

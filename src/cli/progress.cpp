@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "progress.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
-#include <dropmuon/core/log.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/log.h>
 #include <dropmuon/core/text.h>
 
 namespace dropmuon {
@@ -49,8 +49,8 @@ void Progress::on_step(std::int64_t steps_done) {
 void Progress::draw(std::int64_t steps_done) {
   last_draw_ = Clock::now();
   const double elapsed = std::chrono::duration<double>(last_draw_ - begun_).count();
-  const double fraction =
-      static_cast<double>(steps_done) / static_cast<double>(std::max<std::int64_t>(header_.total_steps, 1));
+  const double fraction = static_cast<double>(steps_done) /
+                          static_cast<double>(std::max<std::int64_t>(header_.total_steps, 1));
   const double rest = fraction > 0.0 ? elapsed * (1.0 - fraction) / fraction : 0.0;
   const double rate = images_per_second_ > 0.0
                           ? images_per_second_

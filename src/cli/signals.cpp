@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "signals.h"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <initializer_list>
+
+#include <unistd.h>
 
 namespace dropmuon {
 namespace {

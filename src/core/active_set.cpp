@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/active_set.h>
-
 #include <bit>
 
+#include <dropmuon/core/active_set.h>
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {

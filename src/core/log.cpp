@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/log.h>
+#include <memory>
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <memory>
-
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/log.h>
 
 namespace dropmuon::log {
 namespace {
@@ -27,11 +26,16 @@ Sinks& sinks() {
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -57,9 +61,8 @@ void write(Level level, const std::string& message) {
   const std::string prefix = level == Level::warning ? "warning: " : "";
   const std::string text = prefix + message;
   const spdlog::details::log_msg entry("dropmuon", native(level), text);
-  for (spdlog::sinks::sink* sink :
-       {static_cast<spdlog::sinks::sink*>(sinks().console.get()),
-        static_cast<spdlog::sinks::sink*>(sinks().file.get())}) {
+  for (spdlog::sinks::sink* sink : {static_cast<spdlog::sinks::sink*>(sinks().console.get()),
+                                    static_cast<spdlog::sinks::sink*>(sinks().file.get())}) {
     if (sink == nullptr || !sink->should_log(native(level))) continue;
     try {
       sink->log(entry);

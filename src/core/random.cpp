@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/random.h>
-
 #include <cmath>
 #include <numbers>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/random.h>
 
 namespace dropmuon {
 
@@ -26,11 +25,13 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
 }
 
 // Counter words: (block, index, step low, step high ^ purpose). A block counter of 32 bits gives
-// each stream 2^34 draws; purpose sits in the top byte of a step that never needs more than 56 bits.
+// each stream 2^34 draws; purpose sits in the top byte of a step that never needs more than 56
+// bits.
 Random::Random(std::uint64_t seed, Purpose purpose, std::uint64_t step, std::uint32_t index)
     : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
       counter_{0, index, static_cast<std::uint32_t>(step),
-               static_cast<std::uint32_t>(step >> 32) ^ static_cast<std::uint32_t>(purpose) << 24} {}
+               static_cast<std::uint32_t>(step >> 32) ^ static_cast<std::uint32_t>(purpose) << 24} {
+}
 
 Random::result_type Random::operator()() {
   if (used_ == 4) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/sha256.h>
+#include <array>
 
 #include <openssl/sha.h>
 
-#include <array>
-
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/sha256.h>
 
 namespace dropmuon {
 

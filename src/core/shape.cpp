@@ -27,9 +27,12 @@ std::string Shape::text() const {
 
 std::string_view name_of(ParamKind kind) {
   switch (kind) {
-    case ParamKind::filter: return "filter";
-    case ParamKind::matrix: return "matrix";
-    case ParamKind::vector: return "vector";
+    case ParamKind::filter:
+      return "filter";
+    case ParamKind::matrix:
+      return "matrix";
+    case ParamKind::vector:
+      return "vector";
   }
   return "?";
 }

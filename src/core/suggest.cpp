@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/suggest.h>
+#include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <vector>
+#include <dropmuon/core/suggest.h>
 
 namespace dropmuon {
 

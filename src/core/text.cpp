@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/text.h>
+#include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cmath>
+#include <dropmuon/core/text.h>
 
 namespace dropmuon {
 namespace {

@@ -2,9 +2,8 @@
 // Convolution -> bias -> ReLU -> max-pool, as one layer.
 #pragma once
 
-#include <dropmuon/engine/layer.h>
-
 #include "param_storage.h"
+#include <dropmuon/engine/layer.h>
 
 namespace dropmuon {
 

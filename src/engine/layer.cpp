@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/engine/layer.h>
-
 #include <dropmuon/core/error.h>
+#include <dropmuon/engine/layer.h>
 
 namespace dropmuon {
 namespace {

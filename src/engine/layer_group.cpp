@@ -3,9 +3,8 @@
 
 #include <algorithm>
 
-#include <dropmuon/core/error.h>
-
 #include "batch_view.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Several operations that are drawn and frozen together, e.g. the last conv block and the classifier.
+// Several operations that are drawn and frozen together, e.g. the last conv block and the
+// classifier.
 #pragma once
 
 #include <memory>
 #include <vector>
 
-#include <dropmuon/engine/layer.h>
-
 #include "param_storage.h"
+#include <dropmuon/engine/layer.h>
 
 namespace dropmuon {
 

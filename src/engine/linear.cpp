@@ -32,10 +32,8 @@ void Linear::prepare(int n, float* scratch) {
 void Linear::forward_impl(Pass /*pass*/, int n, const float* x, float* y) {
   const bool average = shape_.head_input == HeadInput::average_pool;
   if (average) {
-    backend_.average_pool_forward({.n = n,
-                                   .shape = shape_.input,
-                                   .image = const_cast<float*>(x),
-                                   .pooled = pooled_.data()});
+    backend_.average_pool_forward(
+        {.n = n, .shape = shape_.input, .image = const_cast<float*>(x), .pooled = pooled_.data()});
   }
   backend_.matmul({.m = n,
                    .n = shape_.outputs,

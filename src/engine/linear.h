@@ -2,10 +2,9 @@
 // The classifier: flatten or average-pool, then a linear map with bias.
 #pragma once
 
+#include "param_storage.h"
 #include <dropmuon/engine/layer.h>
 #include <dropmuon/engine/model_options.h>
-
-#include "param_storage.h"
 
 namespace dropmuon {
 

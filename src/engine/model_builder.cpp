@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/error.h>
-#include <dropmuon/engine/network.h>
-
 #include "conv_block.h"
 #include "layer_group.h"
 #include "linear.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/engine/network.h>
 
 namespace dropmuon {
 namespace {
@@ -40,10 +39,11 @@ std::unique_ptr<Network> build_network(const ModelOptions& options, const ModelI
   for (std::size_t i = 0; i < options.channels.size(); ++i) {
     const int pool = nth(options.pool, i);
     if (pool > shape.height || pool > shape.width) {
-      fail(ExitCode::bad_config,
-           "model.pool: the input of conv layer {} is {}x{}, too small for {}x{} pooling; use 1 for "
-           "some layers, e.g. model.pool=[2,1,..]",
-           i + 1, shape.height, shape.width, pool, pool);
+      fail(
+          ExitCode::bad_config,
+          "model.pool: the input of conv layer {} is {}x{}, too small for {}x{} pooling; use 1 for "
+          "some layers, e.g. model.pool=[2,1,..]",
+          i + 1, shape.height, shape.width, pool, pool);
     }
     const Conv2dShape conv{shape, options.channels[i], nth(options.kernel, i)};
     layers.push_back(std::make_unique<ConvBlock>(backend, ConvBlockShape{conv, pool}));

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/engine/network.h>
-
 #include <algorithm>
 
-#include <dropmuon/core/error.h>
-
 #include "batch_view.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/engine/network.h>
 
 namespace dropmuon {
 
@@ -60,8 +58,8 @@ void Network::plan_activations(int max_n) {
   }
   gradients_ = {take(largest), take(largest)};
   transient_ = {take(largest), take(largest)};
-  dlogits_ = Buffer<float>(backend_, layer(depth() - 1).output_shape().size() *
-                                         static_cast<std::size_t>(max_n));
+  dlogits_ = Buffer<float>(
+      backend_, layer(depth() - 1).output_shape().size() * static_cast<std::size_t>(max_n));
 }
 
 // Where layer i's output goes when nothing below `first_kept` is kept. Outputs of the layers before

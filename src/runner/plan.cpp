@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/runner/plan.h>
-
 #include <algorithm>
 #include <fstream>
+
 #include <unistd.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/runner/plan.h>
 #include <dropmuon/training/micro_batch.h>
 #include <dropmuon/training/trainer.h>
 
@@ -57,8 +57,8 @@ double mean_flops(const SamplingOptions& options, const std::vector<LayerCost>& 
     const std::vector<double> p = sampler->start_probabilities(info);
     double mean = 0.0;
     for (int s = 0; s < depth; ++s) {
-      mean += p[static_cast<std::size_t>(s)] *
-              step_flops_per_image(costs, ActiveSet::suffix(s, depth));
+      mean +=
+          p[static_cast<std::size_t>(s)] * step_flops_per_image(costs, ActiveSet::suffix(s, depth));
     }
     return mean;
   }
@@ -73,8 +73,7 @@ double mean_flops(const SamplingOptions& options, const std::vector<LayerCost>& 
 }
 
 std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,
-                                        const std::vector<LayerCost>& costs,
-                                        const StepInfo& info) {
+                                        const std::vector<LayerCost>& costs, const StepInfo& info) {
   const int depth = static_cast<int>(costs.size());
   const double full = step_flops_per_image(costs, ActiveSet::all(depth));
   std::vector<PlannedScheme> schemes;
@@ -122,8 +121,7 @@ Plan make_plan(const RunConfig& config) {
   }
   const std::unique_ptr<Backend> backend = make_backend(config.device);
   const auto network = build_network(e.model, {info.image, info.classes}, *backend);
-  const auto optimizer =
-      make_optimizer(e.optimizer, *backend, network->params(), network->depth());
+  const auto optimizer = make_optimizer(e.optimizer, *backend, network->params(), network->depth());
 
   Plan plan;
   plan.layers = plan_layers(*network);
@@ -133,11 +131,11 @@ Plan make_plan(const RunConfig& config) {
   plan.steps_per_epoch = train_count / plan.batch_size;
   plan.total_steps = e.train.epochs * plan.steps_per_epoch;
   if (e.train.max_steps) plan.total_steps = std::min(plan.total_steps, *e.train.max_steps);
-  plan.schemes = plan_schemes(e.sampling, costs,
-                              {.total_steps = plan.total_steps,
-                               .steps_per_epoch = plan.steps_per_epoch});
-  plan.total_flops = plan.schemes.front().mean_flops * static_cast<double>(plan.total_steps) *
-                     plan.batch_size;
+  plan.schemes =
+      plan_schemes(e.sampling, costs,
+                   {.total_steps = plan.total_steps, .steps_per_epoch = plan.steps_per_epoch});
+  plan.total_flops =
+      plan.schemes.front().mean_flops * static_cast<double>(plan.total_steps) * plan.batch_size;
   plan.micro_batch = choose_micro_batch(e.train.micro_batch, plan.batch_size,
                                         busiest_layer_bytes(*network), backend->info().cache_bytes);
   for (const PlannedLayer& layer : plan.layers) plan.parameters += layer.parameters;

@@ -8,8 +8,9 @@
 namespace dropmuon {
 
 std::string to_text(const Plan& plan) {
-  std::string out = "layer  output             parameters  forward   filter grad  data grad MFLOP  saved B"
-                    "   (per image)\n";
+  std::string out =
+      "layer  output             parameters  forward   filter grad  data grad MFLOP  saved B"
+      "   (per image)\n";
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const PlannedLayer& layer = plan.layers[i];
     const double data = layer.cost.data_gradient_flops + layer.cost.inner_data_gradient_flops;
@@ -39,23 +40,21 @@ std::string to_text(const Plan& plan) {
 std::string to_json(const Plan& plan) {
   nlohmann::ordered_json json;
   for (const PlannedLayer& layer : plan.layers) {
-    json["layers"].push_back(
-        {{"output", layer.output},
-         {"parameters", layer.parameters},
-         {"forward_flops", layer.cost.forward_flops},
-         {"filter_gradient_flops", layer.cost.filter_gradient_flops},
-         {"data_gradient_flops",
-          layer.cost.data_gradient_flops + layer.cost.inner_data_gradient_flops},
-         {"saved_bytes", layer.cost.saved_bytes}});
+    json["layers"].push_back({{"output", layer.output},
+                              {"parameters", layer.parameters},
+                              {"forward_flops", layer.cost.forward_flops},
+                              {"filter_gradient_flops", layer.cost.filter_gradient_flops},
+                              {"data_gradient_flops", layer.cost.data_gradient_flops +
+                                                          layer.cost.inner_data_gradient_flops},
+                              {"saved_bytes", layer.cost.saved_bytes}});
   }
   for (const PlannedStart& start : plan.starts) {
     json["starts"].push_back(
         {{"flops", start.flops}, {"share", start.share}, {"saved_bytes", start.saved_bytes}});
   }
   for (const PlannedScheme& scheme : plan.schemes) {
-    json["schemes"].push_back({{"name", scheme.name},
-                               {"mean_flops", scheme.mean_flops},
-                               {"speed_up", scheme.speed_up}});
+    json["schemes"].push_back(
+        {{"name", scheme.name}, {"mean_flops", scheme.mean_flops}, {"speed_up", scheme.speed_up}});
   }
   json["parameters"] = plan.parameters;
   json["batch_size"] = plan.batch_size;

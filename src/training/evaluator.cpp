@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/training/evaluator.h>
-
 #include <algorithm>
 #include <numeric>
 
 #include <dropmuon/core/random.h>
+#include <dropmuon/training/evaluator.h>
 
 namespace dropmuon {
 
-Evaluator::Evaluator(Backend& backend, DeviceSplit& split,
-                     const std::vector<std::int32_t>& indices, int micro_batch)
+Evaluator::Evaluator(Backend& backend, DeviceSplit& split, const std::vector<std::int32_t>& indices,
+                     int micro_batch)
     : backend_(backend),
       split_(split),
       micro_batch_(micro_batch),
@@ -45,7 +44,8 @@ std::vector<std::int32_t> evaluation_sample(int count, int limit, std::uint64_t 
   if (limit >= count) return indices;
   Random random(seed, Purpose::evaluate, 0);
   for (int i = 0; i < limit; ++i) {
-    const auto other = static_cast<std::size_t>(i) + random.below(static_cast<std::uint32_t>(count - i));
+    const auto other =
+        static_cast<std::size_t>(i) + random.below(static_cast<std::uint32_t>(count - i));
     std::swap(indices[static_cast<std::size_t>(i)], indices[other]);
   }
   indices.resize(static_cast<std::size_t>(limit));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/training/metrics.h>
-
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/training/metrics.h>
 
 namespace dropmuon {
 namespace {
@@ -23,11 +23,22 @@ std::string format(Metric metric, double value) {
 }  // namespace
 
 const std::string& name_of(Metric metric) {
-  static const std::array<std::string, kMetricCount> kNames = {
-      "step",           "epoch",          "samples",          "train/running_loss",
-      "train/loss",     "train/accuracy", "test/loss",        "test/accuracy",
-      "time/train_s",   "time/forward_s", "time/backward_s",  "time/optimizer_s",
-      "perf/images_per_s", "perf/flops",  "optim/lr",         "optim/layer_updates"};
+  static const std::array<std::string, kMetricCount> kNames = {"step",
+                                                               "epoch",
+                                                               "samples",
+                                                               "train/running_loss",
+                                                               "train/loss",
+                                                               "train/accuracy",
+                                                               "test/loss",
+                                                               "test/accuracy",
+                                                               "time/train_s",
+                                                               "time/forward_s",
+                                                               "time/backward_s",
+                                                               "time/optimizer_s",
+                                                               "perf/images_per_s",
+                                                               "perf/flops",
+                                                               "optim/lr",
+                                                               "optim/layer_updates"};
   return kNames[static_cast<std::size_t>(metric)];
 }
 

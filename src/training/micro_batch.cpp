@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/training/micro_batch.h>
-
 #include <algorithm>
+
+#include <dropmuon/training/micro_batch.h>
 
 namespace dropmuon {
 
@@ -21,8 +21,8 @@ std::size_t busiest_layer_bytes(const Network& network) {
   std::size_t most = 0;
   for (int i = 0; i < network.depth(); ++i) {
     const Layer& layer = network.layer(i);
-    most = std::max(most, layer.input_shape().size() + layer.scratch_floats(1) +
-                              layer.output_shape().size());
+    most = std::max(
+        most, layer.input_shape().size() + layer.scratch_floats(1) + layer.output_shape().size());
   }
   return most * sizeof(float);
 }

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/training/trainer.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/training/micro_batch.h>
+#include <dropmuon/training/trainer.h>
 
 namespace dropmuon {
 namespace {
 
 double target_value(const MetricsRow& row, TargetMetric metric) {
   switch (metric) {
-    case TargetMetric::train_accuracy: return row[Metric::train_accuracy];
-    case TargetMetric::test_accuracy: return row[Metric::test_accuracy];
-    case TargetMetric::train_loss: return row[Metric::train_loss];
-    case TargetMetric::test_loss: return row[Metric::test_loss];
+    case TargetMetric::train_accuracy:
+      return row[Metric::train_accuracy];
+    case TargetMetric::test_accuracy:
+      return row[Metric::test_accuracy];
+    case TargetMetric::train_loss:
+      return row[Metric::train_loss];
+    case TargetMetric::test_loss:
+      return row[Metric::test_loss];
   }
   return std::nan("");
 }
@@ -32,9 +35,12 @@ bool meets(const Target& target, const MetricsRow& row) {
 
 std::string_view name_of(TrainStatus status) {
   switch (status) {
-    case TrainStatus::done: return "done";
-    case TrainStatus::stopped: return "stopped";
-    case TrainStatus::diverged: return "diverged";
+    case TrainStatus::done:
+      return "done";
+    case TrainStatus::stopped:
+      return "stopped";
+    case TrainStatus::diverged:
+      return "diverged";
   }
   return "?";
 }
@@ -50,7 +56,8 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   network_ = build_network(experiment_.model, {dataset.image, dataset.classes}, backend);
   costs_ = network_->costs();
   sampler_ = make_layer_sampler(experiment_.sampling, network_->depth(), experiment_.seed);
-  optimizer_ = make_optimizer(experiment_.optimizer, backend, network_->params(), network_->depth());
+  optimizer_ =
+      make_optimizer(experiment_.optimizer, backend, network_->params(), network_->depth());
 
   train_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.train);
   dataset.train = {};
@@ -60,8 +67,7 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   micro_batch_ = choose_micro_batch(options.micro_batch, options.batch_size,
                                     busiest_layer_bytes(*network_), backend.info().cache_bytes);
   const int sample = std::min(options.eval_train_images, train_->count());
-  network_->prepare(
-      micro_batch_sizes(micro_batch_, {options.batch_size, sample, test_->count()}));
+  network_->prepare(micro_batch_sizes(micro_batch_, {options.batch_size, sample, test_->count()}));
   labels_ = Buffer<std::uint8_t>(backend, static_cast<std::size_t>(micro_batch_));
   sums_ = Buffer<LossSums>(backend, 1);
   sums_.zero();
@@ -77,9 +83,8 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
 Trainer::~Trainer() = default;
 
 StepInfo Trainer::info(std::int64_t index) const {
-  return {.step = index,
-          .total_steps = total_steps_,
-          .steps_per_epoch = batcher_->steps_per_epoch()};
+  return {
+      .step = index, .total_steps = total_steps_, .steps_per_epoch = batcher_->steps_per_epoch()};
 }
 
 void Trainer::step(std::int64_t index) { step(index, sampler_->draw(info(index))); }
@@ -87,8 +92,7 @@ void Trainer::step(std::int64_t index) { step(index, sampler_->draw(info(index))
 void Trainer::step(std::int64_t index, const ActiveSet& active) {
   const bool truncate = experiment_.sampling.truncate == Truncate::yes;
   const ActiveSet computed = truncate ? active : ActiveSet::all(active.depth());
-  learning_rate_ =
-      experiment_.optimizer.lr * schedule_factor(experiment_.schedule, info(index));
+  learning_rate_ = experiment_.optimizer.lr * schedule_factor(experiment_.schedule, info(index));
   batcher_->next(index);
   optimizer_->prepare(active, learning_rate_);
   backend_.run_step(active.key(), [&] {
@@ -173,7 +177,8 @@ MetricsRow Trainer::row(std::int64_t steps_done) {
   for (const std::int64_t count : optimizer_->layer_updates()) updates += count;
   MetricsRow row;
   row.set(Metric::step, static_cast<double>(steps_done));
-  row.set(Metric::epoch, static_cast<double>(steps_done) / static_cast<double>(batcher_->steps_per_epoch()));
+  row.set(Metric::epoch,
+          static_cast<double>(steps_done) / static_cast<double>(batcher_->steps_per_epoch()));
   row.set(Metric::samples, static_cast<double>(samples));
   row.set(Metric::train_seconds, clock_.seconds());
   row.set(Metric::forward_seconds, phases_.forward);
@@ -193,7 +198,8 @@ void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
   const double seconds = clock_.seconds() - std::exchange(logged_seconds_, clock_.seconds());
   MetricsRow values = row(steps_done);
   values.set(Metric::running_loss, sums.loss / static_cast<double>(sums.count));
-  values.set(Metric::images_per_second, static_cast<double>(steps * batcher_->batch_size()) / seconds);
+  values.set(Metric::images_per_second,
+             static_cast<double>(steps * batcher_->batch_size()) / seconds);
   report(values, observer);
   if (!std::isfinite(sums.loss)) result_.status = TrainStatus::diverged;
 }

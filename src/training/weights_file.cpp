@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 // safetensors: u64 length of a JSON header, the header, then the tensors without gaps.
-#include <dropmuon/training/weights_file.h>
-
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/training/weights_file.h>
 
 namespace dropmuon {
 namespace {
@@ -28,7 +27,8 @@ std::string serialize(Network& network, const Backend& backend) {
     const std::size_t begin = data.size();
     data.resize(begin + param.size() * sizeof(float));
     backend.download(data.data() + begin, param.value, data.size() - begin);
-    header[param.name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
+    header[param.name] = {
+        {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // the tensors start aligned

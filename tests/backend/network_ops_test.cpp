@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every network operation against its scalar double twin, at odd and tiny sizes.
-#include <dropmuon/backend/factory.h>
-#include <dropmuon/core/error.h>
-
 #include "catch.h"
 #include "compare.h"
 #include "reference.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/core/error.h>
 
 using namespace dropmuon;
 
@@ -24,9 +23,10 @@ struct ConvCase {
 };
 
 const std::vector<ConvCase> kConvCases = {
-    {{1, 1, 1}, 1, 1, 1},  {{1, 1, 3}, 2, 3, 1},    {{2, 3, 1}, 1, 3, 2},   {{5, 7, 3}, 9, 3, 3},
-    {{7, 5, 8}, 16, 5, 2}, {{13, 13, 17}, 33, 3, 1}, {{6, 6, 31}, 64, 3, 5}, {{9, 4, 64}, 31, 1, 7},
-    {{3, 3, 2}, 5, 7, 4},  {{28, 28, 1}, 64, 3, 2}, {{14, 14, 64}, 128, 3, 1},
+    {{1, 1, 1}, 1, 1, 1},    {{1, 1, 3}, 2, 3, 1},      {{2, 3, 1}, 1, 3, 2},
+    {{5, 7, 3}, 9, 3, 3},    {{7, 5, 8}, 16, 5, 2},     {{13, 13, 17}, 33, 3, 1},
+    {{6, 6, 31}, 64, 3, 5},  {{9, 4, 64}, 31, 1, 7},    {{3, 3, 2}, 5, 7, 4},
+    {{28, 28, 1}, 64, 3, 2}, {{14, 14, 64}, 128, 3, 1},
 };
 
 }  // namespace
@@ -63,9 +63,8 @@ TEST_CASE("conv2d forward and both gradients agree with the scalar twin") {
     CHECK(relative_error(to_host(dx),
                          reference::conv2d_input_gradient(shape, c.n, widen(dy), widen(w))) <
           tolerance(k * c.out_channels));
-    CHECK(relative_error(to_host(dw),
-                         reference::conv2d_filter_gradient(shape, c.n, widen(x), widen(dy))) <
-          tolerance(pixels));
+    CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(
+                                          shape, c.n, widen(x), widen(dy))) < tolerance(pixels));
   }
 }
 
@@ -89,9 +88,8 @@ TEST_CASE("conv2d filter gradients add up over micro-batches of different sizes"
       done += static_cast<std::size_t>(n);
     }
     conv->store_filter_gradient(dw.data());
-    CHECK(relative_error(to_host(dw),
-                         reference::conv2d_filter_gradient(shape, 11, widen(x), widen(dy))) <
-          tolerance(11 * 30));
+    CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(
+                                          shape, 11, widen(x), widen(dy))) < tolerance(11 * 30));
   }
 }
 
@@ -116,14 +114,13 @@ TEST_CASE("bias, ReLU and pooling agree with the scalar twin both ways") {
     CAPTURE(c.conv.height, c.conv.width, c.conv.channels, c.pool, c.n);
     const auto x = random_floats(static_cast<std::size_t>(c.n) * c.conv.size(), 6);
     const auto bias = random_floats(static_cast<std::size_t>(c.conv.channels), 7);
-    const auto expected =
-        reference::bias_relu_pool(c.conv, c.pool, c.n, widen(x), widen(bias));
+    const auto expected = reference::bias_relu_pool(c.conv, c.pool, c.n, widen(x), widen(bias));
     const auto device_x = to_device(*backend, x);
     const auto device_bias = to_device(*backend, bias);
     Buffer<float> out(*backend, expected.out.size());
     Buffer<std::uint8_t> winner(*backend, expected.out.size());
-    BiasReluPoolForward forward{c.n,           c.conv,     c.pool,       device_x.data(),
-                                device_bias.data(), out.data(), winner.data()};
+    BiasReluPoolForward forward{
+        c.n, c.conv, c.pool, device_x.data(), device_bias.data(), out.data(), winner.data()};
     backend->bias_relu_pool_forward(forward);
     CHECK(relative_error(to_host(out), expected.out) < 3e-7);
     CHECK(to_host(winner) == expected.winner);
@@ -134,8 +131,8 @@ TEST_CASE("bias, ReLU and pooling agree with the scalar twin both ways") {
     CHECK(same_bits(to_host(out), kept));
 
     const auto dout = random_floats(expected.out.size(), 8);
-    const auto gradients = reference::bias_relu_pool_gradient(c.conv, c.pool, c.n, widen(dout),
-                                                              expected.winner);
+    const auto gradients =
+        reference::bias_relu_pool_gradient(c.conv, c.pool, c.n, widen(dout), expected.winner);
     const auto device_dout = to_device(*backend, dout);
     Buffer<float> dconv(*backend, x.size());
     Buffer<float> dbias(*backend, bias.size());
@@ -188,8 +185,8 @@ TEST_CASE("matrix products agree with the scalar twin, transposed or not, added 
   struct Case {
     int m, n, k;
   };
-  for (const Case& c : {Case{1, 1, 1}, Case{1, 10, 33}, Case{7, 3, 31}, Case{32, 10, 2304},
-                        Case{10, 257, 65}}) {
+  for (const Case& c :
+       {Case{1, 1, 1}, Case{1, 10, 33}, Case{7, 3, 31}, Case{32, 10, 2304}, Case{10, 257, 65}}) {
     for (const Transpose ta : {Transpose::no, Transpose::yes}) {
       for (const Transpose tb : {Transpose::no, Transpose::yes}) {
         CAPTURE(c.m, c.n, c.k, ta == Transpose::yes, tb == Transpose::yes);
@@ -203,8 +200,8 @@ TEST_CASE("matrix products agree with the scalar twin, transposed or not, added 
         const auto device_a = to_device(*backend, a);
         const auto device_b = to_device(*backend, b);
         Buffer<float> result(*backend, expected.size());
-        Matmul args{c.m, c.n, c.k, device_a.data(), device_b.data(), result.data(), ta, tb,
-                    GradMode::overwrite};
+        Matmul args{c.m,           c.n, c.k, device_a.data(),    device_b.data(),
+                    result.data(), ta,  tb,  GradMode::overwrite};
         backend->matmul(args);
         CHECK(relative_error(to_host(result), expected) < tolerance(c.k));
         args.mode = GradMode::accumulate;
@@ -249,8 +246,7 @@ TEST_CASE("oracle 24: softmax cross-entropy agrees with the scalar twin and surv
     for (float& value : logits) value *= factor;
     std::vector<std::uint8_t> labels;
     for (int i = 0; i < n; ++i) labels.push_back(static_cast<std::uint8_t>((3 * i) % classes));
-    const auto expected =
-        reference::softmax_cross_entropy(n, classes, widen(logits), labels);
+    const auto expected = reference::softmax_cross_entropy(n, classes, widen(logits), labels);
     const auto device_logits = to_device(*backend, logits);
     const auto device_labels = to_device(*backend, labels);
     Buffer<float> dlogits(*backend, logits.size());

@@ -16,7 +16,8 @@ struct BadCase {
 };
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
   }
   return text;
@@ -100,13 +101,16 @@ TEST_CASE("missing and damaged files are named and exit with 66 and 65") {
       sandbox.write(root + "/mnist/" + prefix + "-labels-idx1-ubyte", train_labels);
     }
   };
-  set("magic", std::string("\0\0\x08\x07", 4) + header.substr(4) + "12345678", labels + '\1' + '\2');
+  set("magic", std::string("\0\0\x08\x07", 4) + header.substr(4) + "12345678",
+      labels + '\1' + '\2');
   set("label", header + "12345678", labels + '\1' + '\x0a');
   set("short", header + "1234567", labels + '\1' + '\2');
-  sandbox.write("gz/mnist/train-images-idx3-ubyte.gz", std::string("\x1f\x8b\x08\0\0\0\0\0\0\3", 10));
+  sandbox.write("gz/mnist/train-images-idx3-ubyte.gz",
+                std::string("\x1f\x8b\x08\0\0\0\0\0\0\3", 10));
   for (const BadCase& c : std::vector<BadCase>{
            {"{p} train {d}/absent.yaml", 66, "absent.yaml"},
-           {"{p} train {d}/good.yaml data.dataset=mnist data.root={d}/none", 66, "get_data.sh mnist"},
+           {"{p} train {d}/good.yaml data.dataset=mnist data.root={d}/none", 66,
+            "get_data.sh mnist"},
            {"{p} data mnist --root {d}/none", 66, "get_data.sh mnist"},
            {"{p} data mnist --root {d}/magic", 65, "train-images-idx3-ubyte"},
            {"{p} data mnist --root {d}/label", 65, "train-labels-idx1-ubyte"},
@@ -121,22 +125,27 @@ TEST_CASE("missing and damaged files are named and exit with 66 and 65") {
 TEST_CASE("a device that is not there exits with 69 and its reason") {
   const Sandbox sandbox;
   check(sandbox, {"{p} train {d}/good.yaml device=cuda", 69, "device: cuda was asked for, but"});
-  check(sandbox, {"{p} bench {d}/good.yaml device=cuda:1", 69, "device: cuda:1 was asked for, but"});
+  check(sandbox,
+        {"{p} bench {d}/good.yaml device=cuda:1", 69, "device: cuda:1 was asked for, but"});
   check(sandbox, {"{p} train {d}/good.yaml device=cdua", 78, "did you mean 'cuda'?"});
 }
 
 TEST_CASE("folders and disks that cannot be written exit with 73") {
   const Sandbox sandbox;
   sandbox.write("file", "in the way");
-  check(sandbox, {"{p} train {d}/good.yaml runs_dir={d}/file/runs", 73, "cannot create the run folder"});
-  check(sandbox, {"{p} train {d}/good.yaml runs_dir=/proc/runs", 73, "cannot create the run folder"});
+  check(sandbox,
+        {"{p} train {d}/good.yaml runs_dir={d}/file/runs", 73, "cannot create the run folder"});
+  check(sandbox,
+        {"{p} train {d}/good.yaml runs_dir=/proc/runs", 73, "cannot create the run folder"});
   check(sandbox, {"{p} config reference > /dev/full", 73, "cannot write to standard output"});
   // A limit on file sizes fails writes in mid-run as a full disk does.
   for (const std::string blocks : {"1", "4", "8", "24"}) {
     CAPTURE(blocks);
     const Sandbox limited;
-    check(limited, {"(trap '' XFSZ; ulimit -f " + blocks + "; {p} train -q {d}/good.yaml "
-                    "train.epochs=20 train.eval_every_steps=1)", 73, "cannot write"});
+    check(limited, {"(trap '' XFSZ; ulimit -f " + blocks +
+                        "; {p} train -q {d}/good.yaml "
+                        "train.epochs=20 train.eval_every_steps=1)",
+                    73, "cannot write"});
     CHECK(Sandbox::read(limited.only_run() + "/STATUS") == "failed\n");
   }
 }

@@ -2,9 +2,6 @@
 // Runs the real program and looks at what a user would see.
 #pragma once
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +9,8 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace dropmuon {
 

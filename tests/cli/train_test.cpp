@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Whole runs of the program on the synthetic set.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <nlohmann/json.hpp>
 
 #include "catch.h"
 #include "program.h"
@@ -63,8 +64,8 @@ TEST_CASE("the same run twice gives identical metrics apart from the time column
   const Sandbox sandbox;
   std::vector<std::string> csv;
   for (const std::string name : {"a", "b"}) {
-    const Outcome outcome =
-        run_program("train -q " + sandbox.config() + " sampling.scheme=uniform runs_dir=" + (sandbox / name));
+    const Outcome outcome = run_program("train -q " + sandbox.config() +
+                                        " sampling.scheme=uniform runs_dir=" + (sandbox / name));
     REQUIRE(outcome.code == 0);
     for (const auto& entry : std::filesystem::directory_iterator(sandbox / (name + "/small"))) {
       csv.push_back(Sandbox::read(entry.path().string() + "/metrics.csv"));
@@ -79,15 +80,14 @@ TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
   for (const std::string signal : {"INT", "TERM"}) {
     const Sandbox sandbox;
     // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
-    const Outcome outcome = run_script("timeout --foreground --preserve-status -s " + signal + " 3 " +
-                                       DROPMUON_PROGRAM + " train " + sandbox.config() +
-                                       " train.epochs=100000");
+    const Outcome outcome =
+        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " +
+                   DROPMUON_PROGRAM + " train " + sandbox.config() + " train.epochs=100000");
     CAPTURE(signal, outcome.output);
     CHECK(outcome.code == 75);
     CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
     CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "stopped\n");
-    const auto summary =
-        nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
+    const auto summary = nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
     CHECK(summary.at("status") == "stopped");
     CHECK(summary.contains("test/accuracy"));
   }
@@ -96,7 +96,8 @@ TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
 TEST_CASE("a diverging run says so, writes STATUS and exits with 76") {
   const Sandbox sandbox;
   const Outcome outcome =
-      run_program("train " + sandbox.config() + " optimizer.type=sgd optimizer.lr=1e6 optimizer.weight_decay=1");
+      run_program("train " + sandbox.config() +
+                  " optimizer.type=sgd optimizer.lr=1e6 optimizer.weight_decay=1");
   CAPTURE(outcome.output);
   CHECK(outcome.code == 76);
   CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "diverged\n");

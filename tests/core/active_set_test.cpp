@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "catch.h"
 #include <dropmuon/core/active_set.h>
 #include <dropmuon/core/error.h>
-
-#include "catch.h"
 
 using namespace dropmuon;
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/error.h>
-#include <dropmuon/core/random.h>
-
 #include <cmath>
 #include <set>
 #include <vector>
 
 #include "catch.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/random.h>
 
 using namespace dropmuon;
 
 TEST_CASE("Philox 4x32-10 gives the published known answers") {
   using Block = std::array<std::uint32_t, 4>;
   // Random123's kat_vectors.
-  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
-        Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
         Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
@@ -56,7 +54,8 @@ TEST_CASE("uniform, normal and below have the right moments and ranges") {
   }
   CHECK(std::abs(mean) < 4.0 / std::sqrt(kDraws));
   CHECK(std::abs(square - 1.0) < 4.0 * std::sqrt(2.0 / kDraws));
-  for (const int count : counts) CHECK(std::abs(count - kDraws / 7) < 4.0 * std::sqrt(kDraws / 7.0));
+  for (const int count : counts)
+    CHECK(std::abs(count - kDraws / 7) < 4.0 * std::sqrt(kDraws / 7.0));
   CHECK(random.below(1) == 0);
   CHECK_THROWS_AS(random.below(0), Error);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "catch.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/shape.h>
 #include <dropmuon/core/text.h>
-
-#include "catch.h"
 
 using namespace dropmuon;
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The FLOP and byte counter against hand-made formulas.
-#include <dropmuon/core/error.h>
-
 #include "catch.h"
 #include "model_cases.h"
+#include <dropmuon/core/error.h>
 
 using namespace dropmuon;
 
 TEST_CASE("oracle 25: start costs of the paper's network, head in the last layer") {
   const auto backend = make_backend({.device = "cpu"});
-  const auto network =
-      build_network({.head = Head::with_last_conv}, {{28, 28, 1}, 10}, *backend);
+  const auto network = build_network({.head = Head::with_last_conv}, {{28, 28, 1}, 10}, *backend);
   const auto costs = network->costs();
   REQUIRE(network->depth() == 3);
   // Per image: conv layers 2 * 9 * in * out * H * W, head 2 * 2304 * 10.
@@ -45,9 +43,12 @@ TEST_CASE("oracle 25: with the head as its own layer uniform sampling saves a fa
   CHECK(step_flops_per_image(costs, ActiveSet::all(4)) / mean == Approx(1.50).margin(0.005));
 }
 
-TEST_CASE("a layer above the first that is not drawn costs its data gradient, not its filter gradient") {
-  const std::vector<LayerCost> costs(3, {.forward_flops = 1, .filter_gradient_flops = 10,
-                                         .data_gradient_flops = 100, .saved_bytes = 1000});
+TEST_CASE(
+    "a layer above the first that is not drawn costs its data gradient, not its filter gradient") {
+  const std::vector<LayerCost> costs(3, {.forward_flops = 1,
+                                         .filter_gradient_flops = 10,
+                                         .data_gradient_flops = 100,
+                                         .saved_bytes = 1000});
   const ActiveSet hole = ActiveSet::of(std::vector<int>{0, 2}, 3);
   CHECK(step_flops_per_image(costs, hole) == 3 + 20 + 200);
   CHECK(saved_bytes_per_image(costs, hole) == 3000);

@@ -5,7 +5,8 @@
 
 using namespace dropmuon;
 
-TEST_CASE("oracle 24: central differences match the gradients of the double twin, every layer kind") {
+TEST_CASE(
+    "oracle 24: central differences match the gradients of the double twin, every layer kind") {
   const auto backend = make_backend({.device = "cpu"});
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);

@@ -2,13 +2,12 @@
 // Small models that cover every layer kind, and what the engine tests do with them.
 #pragma once
 
-#include <dropmuon/backend/factory.h>
-#include <dropmuon/engine/network.h>
-
 #include <string>
 
 #include "compare.h"
 #include "reference_network.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/engine/network.h>
 
 namespace dropmuon {
 
@@ -19,14 +18,23 @@ struct ModelCase {
 };
 
 inline std::vector<ModelCase> model_cases() {
-  ModelOptions deep{.channels = std::vector<int>(12, 5), .pool = {1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2}};
+  ModelOptions deep{.channels = std::vector<int>(12, 5),
+                    .pool = {1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2}};
   return {
       {"one conv layer", {.channels = {3}}, {{5, 4, 1}, 4}},
       {"paper shape, narrow", {.channels = {4, 6, 8}}, {{13, 9, 1}, 10}},
-      {"colour, pooling 3, kernel 5", {.channels = {6, 7}, .kernel = {5, 3}, .pool = {3, 1}}, {{11, 10, 3}, 10}},
-      {"average pool head", {.channels = {5, 9}, .head_input = HeadInput::average_pool}, {{9, 9, 2}, 3}},
-      {"head in the last layer", {.channels = {4, 6, 5}, .head = Head::with_last_conv}, {{12, 8, 1}, 10}},
-      {"head in the only layer", {.channels = {4}, .head = Head::with_last_conv, .head_input = HeadInput::average_pool}, {{6, 6, 1}, 10}},
+      {"colour, pooling 3, kernel 5",
+       {.channels = {6, 7}, .kernel = {5, 3}, .pool = {3, 1}},
+       {{11, 10, 3}, 10}},
+      {"average pool head",
+       {.channels = {5, 9}, .head_input = HeadInput::average_pool},
+       {{9, 9, 2}, 3}},
+      {"head in the last layer",
+       {.channels = {4, 6, 5}, .head = Head::with_last_conv},
+       {{12, 8, 1}, 10}},
+      {"head in the only layer",
+       {.channels = {4}, .head = Head::with_last_conv, .head_input = HeadInput::average_pool},
+       {{6, 6, 1}, 10}},
       {"twelve conv layers", deep, {{16, 17, 3}, 10}},
   };
 }
@@ -43,7 +51,8 @@ class Harness {
         sums_(backend, 1) {
     network_->prepare(std::vector<int>{n});
     initialise(*network_, backend, 7);
-    for (int i = 0; i < n; ++i) labels_.push_back(static_cast<std::uint8_t>((5 * i + 1) % classes_));
+    for (int i = 0; i < n; ++i)
+      labels_.push_back(static_cast<std::uint8_t>((5 * i + 1) % classes_));
     device_labels_ = to_device(backend, labels_);
     // Biases start at zero, which would hide mistakes in them.
     std::uint64_t seed = 50;

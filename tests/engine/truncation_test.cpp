@@ -34,7 +34,8 @@ std::vector<ActiveSet> interesting_sets(int depth) {
 
 }  // namespace
 
-TEST_CASE("oracle 17: truncated gradients equal the full ones bit for bit, the others stay untouched") {
+TEST_CASE(
+    "oracle 17: truncated gradients equal the full ones bit for bit, the others stay untouched") {
   const auto backend = make_backend({.device = "cpu"});
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
@@ -59,7 +60,8 @@ TEST_CASE("oracle 17: truncated gradients equal the full ones bit for bit, the o
 
 TEST_CASE("oracle 17: call counts prove that nothing below the first active layer is computed") {
   CountingBackend backend(make_backend({.device = "cpu"}));
-  const ModelCase model{"four convs", {.channels = {4, 5, 6, 7}, .pool = {1, 2, 1, 2}}, {{8, 8, 1}, 10}};
+  const ModelCase model{
+      "four convs", {.channels = {4, 5, 6, 7}, .pool = {1, 2, 1, 2}}, {{8, 8, 1}, 10}};
   Harness harness(backend, model, 3);
   const int depth = harness.depth();
   for (const ActiveSet& set : interesting_sets(depth)) {

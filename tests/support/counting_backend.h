@@ -39,7 +39,9 @@ class CountingBackend final : public Backend {
   std::size_t allocated_bytes() const override { return inner_->allocated_bytes(); }
 
   std::unique_ptr<Conv2d> make_conv2d(const Conv2dShape& shape) override;
-  void gather_batch(const GatherBatch& a) override { tally("gather_batch"), inner_->gather_batch(a); }
+  void gather_batch(const GatherBatch& a) override {
+    tally("gather_batch"), inner_->gather_batch(a);
+  }
   void bias_relu_pool_forward(const BiasReluPoolForward& a) override {
     tally(a.winner != nullptr ? "pool_forward_training" : "pool_forward_inference");
     inner_->bias_relu_pool_forward(a);

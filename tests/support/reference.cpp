@@ -24,9 +24,11 @@ void for_each_product(const Conv2dShape& s, int n, Body body) {
               for (int k = 0; k < s.input.channels; ++k) {
                 body(((static_cast<std::size_t>(i) * height + r) * width + c) * s.out_channels + o,
                      ((static_cast<std::size_t>(i) * height + row) * width + col) *
-                             s.input.channels + k,
+                             s.input.channels +
+                         k,
                      ((static_cast<std::size_t>(o) * s.kernel + kr) * s.kernel + kc) *
-                             s.input.channels + k);
+                             s.input.channels +
+                         k);
               }
             }
 }
@@ -39,26 +41,23 @@ std::size_t output_size(const Conv2dShape& s, int n) {
 
 Values conv2d(const Conv2dShape& shape, int n, const Values& x, const Values& w) {
   Values y(output_size(shape, n));
-  for_each_product(shape, n, [&](std::size_t o, std::size_t i, std::size_t f) {
-    y[o] += x[i] * w[f];
-  });
+  for_each_product(shape, n,
+                   [&](std::size_t o, std::size_t i, std::size_t f) { y[o] += x[i] * w[f]; });
   return y;
 }
 
 Values conv2d_input_gradient(const Conv2dShape& shape, int n, const Values& dy, const Values& w) {
   Values dx(static_cast<std::size_t>(n) * shape.input.size());
-  for_each_product(shape, n, [&](std::size_t o, std::size_t i, std::size_t f) {
-    dx[i] += dy[o] * w[f];
-  });
+  for_each_product(shape, n,
+                   [&](std::size_t o, std::size_t i, std::size_t f) { dx[i] += dy[o] * w[f]; });
   return dx;
 }
 
 Values conv2d_filter_gradient(const Conv2dShape& shape, int n, const Values& x, const Values& dy) {
   Values dw(static_cast<std::size_t>(shape.out_channels) * shape.kernel * shape.kernel *
             shape.input.channels);
-  for_each_product(shape, n, [&](std::size_t o, std::size_t i, std::size_t f) {
-    dw[f] += x[i] * dy[o];
-  });
+  for_each_product(shape, n,
+                   [&](std::size_t o, std::size_t i, std::size_t f) { dw[f] += x[i] * dy[o]; });
   return dw;
 }
 
@@ -76,7 +75,9 @@ Pooled bias_relu_pool(const ImageShape& conv, int pool, int n, const Values& x,
             const int col = c * pool + p % pool;
             const double value =
                 x[((static_cast<std::size_t>(i) * conv.height + row) * conv.width + col) *
-                      conv.channels + k] + bias[static_cast<std::size_t>(k)];
+                      conv.channels +
+                  k] +
+                bias[static_cast<std::size_t>(k)];
             if (value > best) {
               best = value;
               winner = p;
@@ -101,7 +102,8 @@ PoolGradients bias_relu_pool_gradient(const ImageShape& conv, int pool, int n, c
           const int row = r * pool + winner[o] / pool;
           const int col = c * pool + winner[o] % pool;
           g.dconv[((static_cast<std::size_t>(i) * conv.height + row) * conv.width + col) *
-                      conv.channels + k] = dout[o];
+                      conv.channels +
+                  k] = dout[o];
           g.dbias[static_cast<std::size_t>(k)] += dout[o];
         }
   return g;

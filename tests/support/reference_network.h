@@ -2,9 +2,8 @@
 // The whole model in scalar double precision: forward, loss, gradients of every parameter.
 #pragma once
 
-#include <dropmuon/engine/model_options.h>
-
 #include "reference.h"
+#include <dropmuon/engine/model_options.h>
 
 namespace dropmuon::reference {
 

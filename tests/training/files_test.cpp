@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // What a run writes: weights, metrics; and how it cuts batches.
-#include <dropmuon/core/error.h>
-#include <dropmuon/training/micro_batch.h>
-#include <dropmuon/training/weights_file.h>
-
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
+#include <unistd.h>
+
 #include "catch.h"
 #include "small_run.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/training/micro_batch.h>
+#include <dropmuon/training/weights_file.h>
 
 using namespace dropmuon;
 namespace fs = std::filesystem;
@@ -82,7 +81,8 @@ TEST_CASE("weights survive a round trip and a damaged file is refused") {
   reshaped.replace(reshaped.find("[3,3,3,1]"), 9, "[3,3,1,3]");
   CHECK(refused(reshaped));
   const auto other = build_network({.channels = {3, 4, 5}, .pool = {1}}, {{6, 6, 1}, 10}, *backend);
-  CHECK_THROWS_WITH(load_weights(path, *other, *backend), Catch::Contains("6 tensors, the model has 8"));
+  CHECK_THROWS_WITH(load_weights(path, *other, *backend),
+                    Catch::Contains("6 tensors, the model has 8"));
 }
 
 TEST_CASE("weights that cannot be written leave the old file alone") {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Ten training steps of PyTorch (tests/golden), followed by the engine and the optimizers together.
-#include <dropmuon/backend/factory.h>
-#include <dropmuon/engine/network.h>
-#include <dropmuon/optim/optimizer.h>
-
 #include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
 #include "compare.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/engine/network.h>
+#include <dropmuon/optim/optimizer.h>
 
 using namespace dropmuon;
 using Json = nlohmann::json;
@@ -33,12 +33,15 @@ std::vector<float> read_floats(const std::string& name) {
 OptimizerOptions options_from(const Json& json) {
   OptimizerOptions o;
   const std::string type = json.at("type");
-  o.type = type == "sgd" ? OptimizerType::sgd : type == "adamw" ? OptimizerType::adamw : OptimizerType::muon;
+  o.type = type == "sgd"     ? OptimizerType::sgd
+           : type == "adamw" ? OptimizerType::adamw
+                             : OptimizerType::muon;
   o.lr = json.at("lr");
   o.weight_decay = json.value("weight_decay", 0.0);
   o.momentum = json.value("momentum", 0.95);
   o.nesterov = json.value("nesterov", false) ? Nesterov::yes : Nesterov::no;
-  o.step = json.value("step", "radius") == std::string("sharp") ? StepMode::sharp : StepMode::radius;
+  o.step =
+      json.value("step", "radius") == std::string("sharp") ? StepMode::sharp : StepMode::radius;
   o.beta1 = json.value("beta1", o.beta1);
   o.beta2 = json.value("beta2", o.beta2);
   o.epsilon = json.value("epsilon", o.epsilon);
@@ -78,8 +81,7 @@ class GoldenRun {
     REQUIRE(expected_.size() == parameters_ * static_cast<std::size_t>(steps));
     for (int k = 0; k < steps; ++k) {
       CAPTURE(k);
-      const ActiveSet active =
-          ActiveSet::suffix(meta_.at("first_active")[k], network_->depth());
+      const ActiveSet active = ActiveSet::suffix(meta_.at("first_active")[k], network_->depth());
       CHECK(step(k, active) == Approx(meta_.at("losses")[k].get<double>()).epsilon(2e-5));
       compare(k);
     }
@@ -138,9 +140,13 @@ class GoldenRun {
 }  // namespace
 
 TEST_CASE("golden trace: full Muon") { GoldenRun("muon_full").follow(); }
-TEST_CASE("golden trace: Drop-Muon with a given sequence of starts") { GoldenRun("drop_muon").follow(); }
+TEST_CASE("golden trace: Drop-Muon with a given sequence of starts") {
+  GoldenRun("drop_muon").follow();
+}
 TEST_CASE("golden trace: Muon with sharp steps") { GoldenRun("muon_sharp").follow(); }
-TEST_CASE("golden trace: Drop-Muon with Nesterov and weight decay") { GoldenRun("muon_nesterov_wd").follow(); }
+TEST_CASE("golden trace: Drop-Muon with Nesterov and weight decay") {
+  GoldenRun("muon_nesterov_wd").follow();
+}
 TEST_CASE("golden trace: SGD with momentum") { GoldenRun("sgd").follow(); }
 TEST_CASE("golden trace: SGD with Nesterov momentum") { GoldenRun("sgd_nesterov").follow(); }
 TEST_CASE("golden trace: AdamW with per-layer step counts") { GoldenRun("adamw").follow(); }

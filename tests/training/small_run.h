@@ -2,12 +2,11 @@
 // A few steps on the synthetic set, small enough for tests.
 #pragma once
 
-#include <dropmuon/backend/factory.h>
-#include <dropmuon/training/trainer.h>
-
 #include <vector>
 
 #include "compare.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/training/trainer.h>
 
 namespace dropmuon {
 

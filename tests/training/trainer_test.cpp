@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <dropmuon/core/error.h>
-
 #include "catch.h"
 #include "small_run.h"
+#include <dropmuon/core/error.h>
 
 using namespace dropmuon;
 
@@ -27,7 +26,8 @@ void check_same_rows(const std::vector<MetricsRow>& a, const std::vector<Metrics
 }
 
 std::vector<OptimizerOptions> all_optimizers() {
-  OptimizerOptions sgd{.type = OptimizerType::sgd, .lr = 0.02, .momentum = 0.9, .weight_decay = 0.01};
+  OptimizerOptions sgd{
+      .type = OptimizerType::sgd, .lr = 0.02, .momentum = 0.9, .weight_decay = 0.01};
   OptimizerOptions adamw{.type = OptimizerType::adamw, .lr = 0.002, .weight_decay = 0.01};
   OptimizerOptions muon{.lr = 0.02, .weight_decay = 0.01};
   return {muon, sgd, adamw};
@@ -61,7 +61,8 @@ TEST_CASE("oracle 16: through whole steps, frozen layers keep their weights bit 
       const ActiveSet active = ActiveSet::of(layers, 4);
       CAPTURE(active.text());
       std::vector<std::vector<float>> before;
-      for (int layer = 0; layer < 4; ++layer) before.push_back(weights_of(trainer, *backend, layer));
+      for (int layer = 0; layer < 4; ++layer)
+        before.push_back(weights_of(trainer, *backend, layer));
       trainer.step(index++, active);
       for (int layer = 0; layer < 4; ++layer) {
         CAPTURE(layer);
@@ -150,7 +151,8 @@ TEST_CASE("a stop request finishes the step, evaluates and says stopped") {
 TEST_CASE("the target ends the run at the first evaluation that meets it, if it should") {
   Experiment experiment = small_experiment();
   experiment.train.eval_every_steps = 2;
-  experiment.train.target = {.metric = TargetMetric::train_loss, .value = 2.2, .stop_at_target = true};
+  experiment.train.target = {
+      .metric = TargetMetric::train_loss, .value = 2.2, .stop_at_target = true};
   const Finished run = run_small(experiment);
   REQUIRE(run.result.target);
   CHECK(run.result.target->step == static_cast<std::int64_t>(run.result.last[Metric::step]));

@@ -70,8 +70,8 @@ struct AveragePool {
 
 enum class Transpose { no, yes };
 
-// c (m, n) = a b, plus the old c if accumulating. a is (m, k), or (k, m) if transposed; b is (k, n),
-// or (n, k).
+// c (m, n) = a b, plus the old c if accumulating. a is (m, k), or (k, m) if transposed; b is (k,
+// n), or (n, k).
 struct Matmul {
   int m = 0;
   int n = 0;

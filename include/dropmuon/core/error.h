@@ -2,11 +2,11 @@
 // The one exception type of the project and the exit codes it carries to the shell.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace dropmuon {
 
@@ -45,9 +45,9 @@ template <typename... Args>
 }  // namespace dropmuon
 
 // Contract of a function: a failure is a bug in the caller, never bad user input.
-#define DM_CHECK(condition, ...)                                                        \
-  do {                                                                                  \
-    if (!(condition)) {                                                                 \
+#define DM_CHECK(condition, ...)                                                          \
+  do {                                                                                    \
+    if (!(condition)) {                                                                   \
       ::dropmuon::check_failed(#condition, __FILE__, __LINE__, fmt::format(__VA_ARGS__)); \
-    }                                                                                   \
+    }                                                                                     \
   } while (false)

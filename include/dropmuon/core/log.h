@@ -2,16 +2,16 @@
 // The program's log: to standard error, and to a run's log.txt while one is open.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace dropmuon::log {
 
 enum class Level { debug, info, warning, error, off };
 
-void set_level(Level level);       // what standard error shows; a log file always gets info and up
+void set_level(Level level);  // what standard error shows; a log file always gets info and up
 void open_file(const std::string& path);
 void close_file();
 void write(Level level, const std::string& message);

@@ -17,8 +17,8 @@ class Shape {
 
   int rank() const { return rank_; }
   int operator[](int axis) const { return axes_[static_cast<std::size_t>(axis)]; }
-  std::size_t size() const;     // product of the axes; 1 for rank 0
-  std::string text() const;     // "(64, 3, 3, 1)"
+  std::size_t size() const;  // product of the axes; 1 for rank 0
+  std::string text() const;  // "(64, 3, 3, 1)"
   bool operator==(const Shape&) const = default;
 
  private:

@@ -36,8 +36,8 @@ class Network {
   // nothing, and their outputs share two buffers. Pass no set for evaluation.
   void forward(int n, const ActiveSet* computed);
 
-  // Reads logits_gradient(). Filter gradients for the layers in `computed` only; data gradients down
-  // to, not through, computed.first(). Layers below it are not touched.
+  // Reads logits_gradient(). Filter gradients for the layers in `computed` only; data gradients
+  // down to, not through, computed.first(). Layers below it are not touched.
   void backward(int n, const ActiveSet& computed, GradMode mode);
 
   // After the last micro-batch: the gradients of the layers in `computed` are complete.

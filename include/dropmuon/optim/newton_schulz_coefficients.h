@@ -19,8 +19,8 @@ struct NewtonSchulzOptions {
   NewtonSchulzForm form = NewtonSchulzForm::automatic;
 };
 
-// `you` has five steps; asking for more repeats the last one. Throws Error(bad_config) for steps < 1
-// or > 30.
+// `you` has five steps; asking for more repeats the last one. Throws Error(bad_config) for steps <
+// 1 or > 30.
 NewtonSchulz make_newton_schulz(const NewtonSchulzOptions& options);
 
 // The composed scalar map phi(x) applied to one singular value: the reference of the oracles.

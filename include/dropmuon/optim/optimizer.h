@@ -27,13 +27,13 @@ struct OptimizerOptions {
   double momentum = 0.95;  // mu, the weight of the OLD momentum (the paper's beta is 1 - mu)
   Nesterov nesterov = Nesterov::no;
   double weight_decay = 0.0;
-  StepMode step = StepMode::radius;     // muon
-  Scale scale = Scale::sqrt_ratio;      // muon
-  NewtonSchulzOptions newton_schulz;    // muon
-  LmoOptions lmo;                       // muon
-  double beta1 = 0.9;                   // adamw
-  double beta2 = 0.999;                 // adamw
-  double epsilon = 1e-8;                // adamw
+  StepMode step = StepMode::radius;   // muon
+  Scale scale = Scale::sqrt_ratio;    // muon
+  NewtonSchulzOptions newton_schulz;  // muon
+  LmoOptions lmo;                     // muon
+  double beta1 = 0.9;                 // adamw
+  double beta2 = 0.999;               // adamw
+  double epsilon = 1e-8;              // adamw
 };
 
 // A named piece of optimizer state, for checkpoints.
@@ -53,7 +53,8 @@ class Optimizer {
   // step to step into device memory. Call once per step, before Backend::run_step.
   virtual void prepare(const ActiveSet& active, double lr) = 0;
 
-  // Device side: one grouped update of all parameters whose layer is active. Gradients are read only.
+  // Device side: one grouped update of all parameters whose layer is active. Gradients are read
+  // only.
   virtual void step(const ActiveSet& active) = 0;
 
   virtual std::vector<StateTensor> state() = 0;

@@ -15,8 +15,8 @@ struct BenchOptions {
 };
 
 struct BenchStart {
-  double flops = 0.0;           // per step, by the FLOP counter
-  std::vector<double> seconds;  // one per round
+  double flops = 0.0;            // per step, by the FLOP counter
+  std::vector<double> seconds;   // one per round
   double forward_seconds = 0.0;  // means over the rounds
   double backward_seconds = 0.0;
   double optimizer_seconds = 0.0;

@@ -9,7 +9,8 @@
 namespace dropmuon {
 
 // Files: config.yaml (resolved), provenance.json, metrics.csv, metrics.jsonl, log.txt,
-// weights.safetensors, summary.json, and STATUS, one word: running, done, stopped, diverged, failed.
+// weights.safetensors, summary.json, and STATUS, one word: running, done, stopped, diverged,
+// failed.
 class RunFolder {
  public:
   // A new folder, never an existing one. Throws Error(cannot_write).

@@ -15,9 +15,9 @@ namespace dropmuon {
 // What is known before the first step, for whoever shows progress.
 struct RunHeader {
   std::string folder;
-  std::string device;   // "cpu: AMD EPYC, 2 threads, oneDNN 2.6.0"
-  std::string data;     // "fashion-mnist: 60000 + 10000 images, official files"
-  std::string model;    // "4 layers, 394 634 parameters"
+  std::string device;  // "cpu: AMD EPYC, 2 threads, oneDNN 2.6.0"
+  std::string data;    // "fashion-mnist: 60000 + 10000 images, official files"
+  std::string model;   // "4 layers, 394 634 parameters"
   std::int64_t total_steps = 0;
   std::int64_t steps_per_epoch = 0;
   int batch_size = 0;
@@ -34,8 +34,8 @@ class RunView {
   virtual void on_end(const TrainResult& result) = 0;
 };
 
-// Trains and writes the run folder. Returns ok, stopped or diverged; throws Error for the rest, with
-// STATUS failed if the folder was already there. `stop_requested` is asked after every step.
+// Trains and writes the run folder. Returns ok, stopped or diverged; throws Error for the rest,
+// with STATUS failed if the folder was already there. `stop_requested` is asked after every step.
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const std::function<bool()>& stop_requested, RunView& view);
 

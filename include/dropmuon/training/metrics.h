@@ -50,8 +50,8 @@ class MetricsRow {
   std::bitset<kMetricCount> measured_;
 };
 
-// metrics.csv and metrics.jsonl in a run folder. Every row is flushed, so a killed run keeps what it
-// measured. Throws Error(cannot_write) when the disk is full.
+// metrics.csv and metrics.jsonl in a run folder. Every row is flushed, so a killed run keeps what
+// it measured. Throws Error(cannot_write) when the disk is full.
 class MetricsWriter {
  public:
   explicit MetricsWriter(const std::string& folder);

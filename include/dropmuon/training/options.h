@@ -25,8 +25,8 @@ struct Target {
 struct TrainOptions {
   int epochs = 20;
   int batch_size = 8192;
-  int micro_batch = 0;                          // 0: auto
-  std::optional<std::int64_t> max_steps;        // ends earlier than epochs if set
+  int micro_batch = 0;                           // 0: auto
+  std::optional<std::int64_t> max_steps;         // ends earlier than epochs if set
   std::optional<std::int64_t> eval_every_steps;  // in addition to eval_every_epochs
   std::optional<int> eval_every_epochs = 1;
   int eval_train_images = 10000;  // the fixed sample that train accuracy is measured on

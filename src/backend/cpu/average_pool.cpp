@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
-#include <dropmuon/core/error.h>
-
 #include "cpu_backend.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon::cpu {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cpu_backend.h"
 
+#include <algorithm>
+#include <fstream>
+
 #include <dnnl.h>
 #include <omp.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <fstream>
 
 #include <dropmuon/core/error.h>
 
@@ -41,8 +41,8 @@ DeviceInfo CpuBackend::info() const {
           .name = processor_name(),
           .threads = threads_,
           .cache_bytes = kCachePerThread * static_cast<std::size_t>(threads_),
-          .libraries = {{"oneDNN", fmt::format("{}.{}.{}", version->major, version->minor,
-                                               version->patch)}}};
+          .libraries = {
+              {"oneDNN", fmt::format("{}.{}.{}", version->major, version->minor, version->patch)}}};
 }
 
 void CpuBackend::run_step(std::uint64_t /*key*/, const std::function<void()>& body) { body(); }
@@ -51,10 +51,17 @@ void CpuBackend::mark(Phase phase) {
   const Clock::time_point now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - phase_start_).count();
   switch (phase_) {
-    case Phase::idle: break;
-    case Phase::forward: seconds_.forward += elapsed; break;
-    case Phase::backward: seconds_.backward += elapsed; break;
-    case Phase::optimizer: seconds_.optimizer += elapsed; break;
+    case Phase::idle:
+      break;
+    case Phase::forward:
+      seconds_.forward += elapsed;
+      break;
+    case Phase::backward:
+      seconds_.backward += elapsed;
+      break;
+    case Phase::optimizer:
+      seconds_.optimizer += elapsed;
+      break;
   }
   phase_ = phase;
   phase_start_ = now;

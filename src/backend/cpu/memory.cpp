@@ -2,10 +2,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cpu_backend.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/text.h>
-
-#include "cpu_backend.h"
 
 namespace dropmuon::cpu {
 

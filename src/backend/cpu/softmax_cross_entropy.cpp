@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <dropmuon/core/error.h>
-
 #include "cpu_backend.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon::cpu {
 

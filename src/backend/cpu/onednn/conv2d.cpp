@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Convolutions by oneDNN 2.x: activations stay NHWC, filters are packed into whatever blocked form
 // its kernels choose and unpacked only when a gradient is complete.
-#include <dnnl.hpp>
-
 #include <deque>
 #include <map>
 #include <optional>
 
-#include <dropmuon/core/error.h>
+#include <dnnl.hpp>
 
 #include "../cpu_backend.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon::cpu {
 namespace {

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <dnnl.h>
 
-#include <dropmuon/core/error.h>
-
 #include "../cpu_backend.h"
 #include "gemm.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon::cpu {
 
 void gemm(const Gemm& g) {
   const auto letter = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
-  const dnnl_status_t status =
-      dnnl_sgemm(letter(g.transpose_a), letter(g.transpose_b), g.m, g.n, g.k, g.alpha, g.a, g.lda,
-                 g.b, g.ldb, g.beta, g.c, g.ldc);
+  const dnnl_status_t status = dnnl_sgemm(letter(g.transpose_a), letter(g.transpose_b), g.m, g.n,
+                                          g.k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
   DM_CHECK(status == dnnl_success, "dnnl_sgemm {}x{}x{} returned {}", g.m, g.n, g.k,
            static_cast<int>(status));
 }
