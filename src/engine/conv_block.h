@@ -31,7 +31,6 @@ class ConvBlock final : public Layer {
   void forward_impl(Pass pass, int n, const float* x, float* y) override;
   void backward_impl(int n, const float* x, float* dy, float* dx,
                      std::optional<GradMode> param_grads) override;
-  ImageShape conv_output() const;
 
   Backend& backend_;
   ConvBlockShape shape_;

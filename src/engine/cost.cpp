@@ -15,6 +15,16 @@ double step_flops_per_image(const std::vector<LayerCost>& layers, const ActiveSe
   return flops;
 }
 
+double computed_flops_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed) {
+  std::vector<LayerCost> done = layers;
+  for (LayerCost& layer : done) {
+    layer.forward_flops -= layer.skipped_flops;
+    layer.filter_gradient_flops -= layer.skipped_flops;
+    layer.data_gradient_flops -= layer.skipped_flops;
+  }
+  return step_flops_per_image(done, computed);
+}
+
 double saved_bytes_per_image(const std::vector<LayerCost>& layers, const ActiveSet& computed) {
   double bytes = 0.0;
   for (int i = computed.first(); i < computed.depth(); ++i) {

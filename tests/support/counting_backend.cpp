@@ -10,6 +10,7 @@ class CountingConv2d final : public Conv2d {
  public:
   CountingConv2d(std::unique_ptr<Conv2d> inner, CallCounts& counts, int position)
       : inner_(std::move(inner)), counts_(counts), name_(fmt::format("conv2d[{}].", position)) {}
+  ImageShape output() const override { return inner_->output(); }
   void prepare(int n) override { tally("prepare"), inner_->prepare(n); }
   void load_filter(const float* w) override { tally("load_filter"), inner_->load_filter(w); }
   void forward(int n, const float* x, float* y) override {

@@ -9,10 +9,14 @@ namespace dropmuon {
 // Whether a gradient replaces what its buffer holds or is added to it (micro-batches).
 enum class GradMode { overwrite, accumulate };
 
+// A caller that will not look at the last rows or columns of the output (a pooling window does not
+// fit there) says how many it uses; Conv2d::output() tells how many are computed, at least those.
 struct Conv2dShape {
   ImageShape input;
   int out_channels = 0;
-  int kernel = 3;  // odd
+  int kernel = 3;       // odd
+  int used_height = 0;  // 0: all
+  int used_width = 0;
   bool operator==(const Conv2dShape&) const = default;
 };
 
@@ -23,6 +27,9 @@ class Conv2d {
  public:
   virtual ~Conv2d() = default;
 
+  // Oh, Ow, O of the output: the top left part of the full one, which is (H, W, O).
+  virtual ImageShape output() const = 0;
+
   // Builds everything for batches of n images; forward and backward for that n then allocate
   // nothing. Must be called before the first use of n.
   virtual void prepare(int n) = 0;
@@ -30,10 +37,10 @@ class Conv2d {
   // w (O, kh, kw, I): takes the filter's present values; call again after every change.
   virtual void load_filter(const float* w) = 0;
 
-  // y (N, H, W, O) = x (N, H, W, I) * w
+  // y (N, Oh, Ow, O) = x (N, H, W, I) * w
   virtual void forward(int n, const float* x, float* y) = 0;
 
-  // dx (N, H, W, I) = gradient of the loss with respect to x, given dy (N, H, W, O)
+  // dx (N, H, W, I) = gradient of the loss with respect to x, given dy (N, Oh, Ow, O)
   virtual void backward_input(int n, const float* dy, float* dx) = 0;
 
   // Adds (or writes) this batch's filter gradient to an internal sum ...

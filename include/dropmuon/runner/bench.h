@@ -16,6 +16,7 @@ struct BenchOptions {
 
 struct BenchStart {
   double flops = 0.0;            // per step, by the FLOP counter
+  double computed_flops = 0.0;   // without the outputs that pooling drops
   std::vector<double> seconds;   // one per round
   double forward_seconds = 0.0;  // means over the rounds
   double backward_seconds = 0.0;

@@ -22,9 +22,10 @@ std::string processor_name() {
 }
 
 // What a micro-batch may fill: a core's L2 and its share of a usual L3. Measured on two Zen 5 cores
-// (1 MiB L2, 64-128-256 channels): pieces of 32 to 128 images, 8 to 32 MB, are equally fast; at 8
-// images the filters are streamed too often (+15 %), and a whole batch of 512 costs 5 %.
-constexpr std::size_t kCachePerThread = std::size_t{8} << 20;
+// (1 MiB L2, 64-128-256 channels, batch 512): pieces of 32 images, 8 MB, are fastest, 64 to 128 are
+// 1 to 5 % slower, 8 are 15 % slower (the filters are streamed too often), the whole batch 5 to 10
+// %.
+constexpr std::size_t kCachePerThread = std::size_t{4} << 20;
 
 }  // namespace
 

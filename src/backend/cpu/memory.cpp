@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <sys/mman.h>
+
 #include "cpu_backend.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/text.h>
@@ -9,9 +11,13 @@
 namespace dropmuon::cpu {
 
 void* CpuBackend::allocate(std::size_t bytes) {
-  constexpr std::size_t kAlignment = 64;  // a cache line, and one AVX-512 register
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+  constexpr std::size_t kLine = 64;  // a cache line, and one AVX-512 register
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const std::size_t alignment = bytes >= kHugePage ? kHugePage : kLine;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  // Tensors are streamed through; with 4 KiB pages that costs address translations.
+  if (memory != nullptr && bytes >= kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
   if (memory == nullptr) {
     fail(ExitCode::internal, "out of memory: {} asked for, {} already in use; a smaller {} helps",
          human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(allocated_)),

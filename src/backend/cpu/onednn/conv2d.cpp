@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Convolutions by oneDNN 2.x: activations stay NHWC, filters are packed into whatever blocked form
 // its kernels choose and unpacked only when a gradient is complete.
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -61,12 +62,21 @@ void add_into(memory& sum, const memory& term) {
   for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
 }
 
+// Output rows (or columns) to compute: those used, as far as dropping padding at the far end goes.
+int computed(int input, int used, int kernel) {
+  return used == 0 ? input : std::max(used, input - kernel / 2);
+}
+
 class OneDnnConv2d final : public Conv2d {
  public:
   explicit OneDnnConv2d(const Conv2dShape& shape)
       : shape_(shape),
+        output_{computed(shape.input.height, shape.used_height, shape.kernel),
+                computed(shape.input.width, shape.used_width, shape.kernel), shape.out_channels},
         filter_dims_{shape.out_channels, shape.input.channels, shape.kernel, shape.kernel},
         plain_filter_(filter_dims_, memory::data_type::f32, memory::format_tag::ohwi) {}
+
+  ImageShape output() const override { return output_; }
 
   void prepare(int n) override {
     if (variants_.contains(n)) return;
@@ -135,23 +145,26 @@ class OneDnnConv2d final : public Conv2d {
 
   Variant make_variant(int n) {
     const Dims strides{1, 1};
-    const Dims padding{shape_.kernel / 2, shape_.kernel / 2};
+    const int half = shape_.kernel / 2;
+    const Dims before{half, half};
+    const Dims after{output_.height + half - shape_.input.height,
+                     output_.width + half - shape_.input.width};
     const auto algorithm = dnnl::algorithm::convolution_direct;
-    const auto image = [&](int channels) {
-      return memory::desc({n, channels, shape_.input.height, shape_.input.width},
-                          memory::data_type::f32, memory::format_tag::nhwc);
+    const auto images = [&](const ImageShape& image) {
+      return memory::desc({n, image.channels, image.height, image.width}, memory::data_type::f32,
+                          memory::format_tag::nhwc);
     };
     const memory::desc any(filter_dims_, memory::data_type::f32, memory::format_tag::any);
     Variant v;
-    v.x = image(shape_.input.channels);
-    v.y = image(shape_.out_channels);
+    v.x = images(shape_.input);
+    v.y = images(output_);
     const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, algorithm, v.x, any, v.y, strides, padding, padding},
+        {dnnl::prop_kind::forward_training, algorithm, v.x, any, v.y, strides, before, after},
         engine());
     const dnnl::convolution_backward_data::primitive_desc backward_input(
-        {algorithm, v.x, any, v.y, strides, padding, padding}, engine(), forward);
+        {algorithm, v.x, any, v.y, strides, before, after}, engine(), forward);
     const dnnl::convolution_backward_weights::primitive_desc backward_filter(
-        {algorithm, v.x, any, v.y, strides, padding, padding}, engine(), forward);
+        {algorithm, v.x, any, v.y, strides, before, after}, engine(), forward);
     v.forward = dnnl::convolution_forward(forward);
     v.backward_input = dnnl::convolution_backward_data(backward_input);
     v.backward_filter = dnnl::convolution_backward_weights(backward_filter);
@@ -180,6 +193,7 @@ class OneDnnConv2d final : public Conv2d {
   }
 
   Conv2dShape shape_;
+  ImageShape output_;
   Dims filter_dims_;  // oneDNN names axes O, I, H, W whatever the memory order
   memory::desc plain_filter_;
   std::map<int, Variant> variants_;
