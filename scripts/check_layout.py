@@ -31,7 +31,7 @@ LIBRARIES = [
     ("CLI11", r"CLI/", ("src/cli/",)),
     ("yaml-cpp", r"yaml-cpp/", ("src/runner/",)),
     ("nlohmann-json", r"nlohmann/", ("src/training/", "src/runner/", "src/cli/")),
-    ("oneDNN", r"(oneapi/dnnl/)?dnnl", ("src/backend/cpu/onednn/", "src/backend/cpu/cpu_backend.cpp")),
+    ("oneDNN", r"(oneapi/dnnl/)?dnnl", ("src/backend/cpu/onednn/",)),
     ("spdlog", r"spdlog/", ("src/core/",)),
     ("OpenSSL", r"openssl/", ("src/core/",)),
     ("zlib", r"zlib\.h", ("src/dataset/",)),
@@ -157,7 +157,7 @@ SOUND = {
     "include/dropmuon/core/shape.h": SPDX + "#include <fmt/format.h>\n",
     "include/dropmuon/backend/factory.h": SPDX + "// auto, cpu or cuda\n",
     "src/core/log.cpp": SPDX + "#include <spdlog/spdlog.h>\n#include <openssl/sha.h>\n",
-    "src/backend/cpu/cpu_backend.cpp": SPDX + '#include "cpu_backend.h"\n#include <dnnl.h>\n',
+    "src/backend/cpu/cpu_backend.cpp": SPDX + '#include "cpu_backend.h"\n',
     "src/backend/cpu/onednn/gemm.cpp": SPDX + '#include "../cpu_backend.h"\n#include <dnnl.hpp>\n',
     "src/backend/cuda/conv.cpp": SPDX + '#include <cudnn.h>\n#include "kernels/pool.h"\n'
                                         '#include "../../../kernels/pool.h"\n',

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
-#include <sched.h>
-
 #include "cpu/cpu_backend.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 
-#include "progress.h"
 #include "signals.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/text.h>
@@ -25,20 +24,18 @@ void print(const std::string& text) {
 
 }  // namespace
 
-ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command) {
+ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
+                       Verbosity verbosity) {
   const RunConfig config = load_config(arguments.config, arguments.overrides);
   install_signal_handlers();
-  Progress progress;
+  Progress progress(verbosity);
   return run_training(config, command, stop_requested, progress);
 }
 
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
   const RunEvaluation e = evaluate_run(arguments.config, arguments.overrides);
   if (format == OutputFormat::json) {
-    print(
-        fmt::format("{{\"train/loss\": {}, \"train/accuracy\": {}, \"test/loss\": {}, "
-                    "\"test/accuracy\": {}}}\n",
-                    e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
+    print(to_json(e));
   } else {
     print(fmt::format(
         "{}\ntrain sample  loss {:.4f}  accuracy {:.4f}\n"

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "progress.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {
@@ -16,7 +17,8 @@ struct ConfigArguments {
 
 enum class OutputFormat { text, json };
 
-ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command);
+ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
+                       Verbosity verbosity);
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format);  // config: run folder
 ExitCode command_plan(const ConfigArguments& arguments, OutputFormat format);
 

@@ -100,7 +100,8 @@ ExitCode dispatch(const CLI::App& app, const Options& options,
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "train") {
     if (options.quiet) log::set_level(log::Level::warning);
-    return command_train(options.config, words);
+    return command_train(options.config, words,
+                         options.quiet ? Verbosity::quiet : Verbosity::normal);
   }
   if (name == "eval") return command_eval(options.config, format);
   if (name == "plan") return command_plan(options.config, format);

@@ -29,15 +29,16 @@ std::string bar(double fraction, int width) {
 
 void Progress::on_begin(const RunHeader& header) {
   header_ = header;
-  terminal_ = isatty(STDERR_FILENO) != 0;
+  terminal_ = verbosity_ == Verbosity::normal && isatty(STDERR_FILENO) != 0;
   begun_ = Clock::now();
   log::info("{}", header.device);
   log::info("{}", header.data);
   log::info("{}, batch {} in micro-batches of {}, {} steps ({} per epoch)", header.model,
             header.batch_size, header.micro_batch, header.total_steps, header.steps_per_epoch);
   // The one line on standard output: scripts take the folder from here.
-  fmt::print("{}\n", header.folder);
-  std::fflush(stdout);
+  if (std::puts(header.folder.c_str()) < 0 || std::fflush(stdout) != 0) {
+    fail(ExitCode::cannot_write, "cannot write to standard output");
+  }
 }
 
 void Progress::on_step(std::int64_t steps_done) {
@@ -61,13 +62,17 @@ void Progress::draw(std::int64_t steps_done) {
   const int room = std::clamp(terminal_width() - static_cast<int>(line.size()) - 4, 4, 40);
   line.insert(0, bar(fraction, room));
   line.resize(std::min(line.size(), static_cast<std::size_t>(terminal_width() - 1)));
-  fmt::print(stderr, "\r\x1b[2K{}", line);
-  std::fflush(stderr);
+  put(fmt::format("\r\x1b[2K{}", line));
   drawn_ = true;
 }
 
+// A terminal that went away must not end the run: its SIGHUP asks for that in an orderly way.
+void Progress::put(const std::string& text) {
+  if (std::fputs(text.c_str(), stderr) < 0 || std::fflush(stderr) != 0) terminal_ = false;
+}
+
 void Progress::clear() {
-  if (drawn_) std::fputs("\r\x1b[2K", stderr);
+  if (drawn_) put("\r\x1b[2K");
   drawn_ = false;
 }
 

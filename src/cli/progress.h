@@ -9,8 +9,11 @@
 
 namespace dropmuon {
 
+enum class Verbosity { normal, quiet };
+
 class Progress final : public RunView {
  public:
+  explicit Progress(Verbosity verbosity) : verbosity_(verbosity) {}
   void on_begin(const RunHeader& header) override;
   void on_step(std::int64_t steps_done) override;
   void on_metrics(const MetricsRow& row) override;
@@ -21,6 +24,9 @@ class Progress final : public RunView {
   void draw(std::int64_t steps_done);
   void clear();
 
+  void put(const std::string& text);
+
+  Verbosity verbosity_;
   RunHeader header_;
   bool terminal_ = false;
   bool drawn_ = false;

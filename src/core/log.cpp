@@ -26,14 +26,10 @@ Sinks& sinks() {
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
-    case Level::debug:
-      return spdlog::level::debug;
     case Level::info:
       return spdlog::level::info;
     case Level::warning:
       return spdlog::level::warn;
-    case Level::error:
-      return spdlog::level::err;
     case Level::off:
       return spdlog::level::off;
   }
@@ -68,6 +64,7 @@ void write(Level level, const std::string& message) {
       sink->log(entry);
       sink->flush();
     } catch (const spdlog::spdlog_ex& error) {
+      if (sink == sinks().console.get()) continue;  // a terminal that went away
       fail(ExitCode::cannot_write, "cannot write the log: {}", error.what());
     }
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <dropmuon/core/error.h>
-#include <dropmuon/core/param.h>
 #include <dropmuon/core/shape.h>
 
 namespace dropmuon {
@@ -23,18 +22,6 @@ std::string Shape::text() const {
   std::string out = "(";
   for (int i = 0; i < rank_; ++i) out += fmt::format("{}{}", i == 0 ? "" : ", ", (*this)[i]);
   return out + ")";
-}
-
-std::string_view name_of(ParamKind kind) {
-  switch (kind) {
-    case ParamKind::filter:
-      return "filter";
-    case ParamKind::matrix:
-      return "matrix";
-    case ParamKind::vector:
-      return "vector";
-  }
-  return "?";
 }
 
 }  // namespace dropmuon

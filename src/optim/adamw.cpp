@@ -18,6 +18,8 @@ class AdamW final : public Optimizer {
         options_(options),
         rule_{.beta1 = static_cast<float>(options.beta1),
               .beta2 = static_cast<float>(options.beta2),
+              .first_weight = static_cast<float>(1.0 - options.beta1),
+              .second_weight = static_cast<float>(1.0 - options.beta2),
               .epsilon = static_cast<float>(options.epsilon)},
         first_(backend, params),
         second_(backend, params),

@@ -3,9 +3,11 @@
 #include <chrono>
 
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/random.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/bench.h>
 #include <dropmuon/training/trainer.h>
 
@@ -46,12 +48,14 @@ class OrthogonalizeTimer {
   OrthogonalizeTimer(Backend& backend, Network& network, const OptimizerOptions& options)
       : backend_(backend), method_(make_newton_schulz(options.newton_schulz)) {
     for (const Param& param : network.params()) {
+      if (options.type != OptimizerType::muon) continue;
       if (options.lmo.of(param.kind) != Norm::spectral) continue;
       outputs_.emplace_back(backend, param.size());
       items_.push_back({param.rows(), param.cols(), param.value, outputs_.back().data()});
     }
-    backend_.prepare_orthogonalize(items_, method_);
+    if (used()) backend_.prepare_orthogonalize(items_, method_);
   }
+  bool used() const { return !items_.empty(); }
   double run() {
     const Clock::time_point start = Clock::now();
     backend_.orthogonalize(items_, method_);
@@ -80,14 +84,37 @@ void time_step(Trainer& trainer, Backend& backend, std::int64_t index, int first
   start.optimizer_seconds += phases.optimizer / rounds;
 }
 
-}  // namespace
-
 double median(std::vector<double> values) {
   if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
 }
+
+// Suffix schemes whose start does not depend on the epoch.
+std::vector<BenchScheme> scheme_speeds(const BenchResult& result) {
+  const int depth = static_cast<int>(result.starts.size());
+  const double full = median(result.starts.front().seconds);
+  std::vector<BenchScheme> schemes;
+  for (const auto& [name, scheme] : {std::pair{"full", SamplingScheme::full},
+                                     {"uniform", SamplingScheme::uniform},
+                                     {"cyclic", SamplingScheme::cyclic}}) {
+    const auto sampler = make_layer_sampler({.scheme = scheme}, depth, 0);
+    const std::vector<double> p = sampler->start_probabilities({});
+    double mean = 0.0;
+    for (std::size_t s = 0; s < p.size(); ++s) mean += p[s] * median(result.starts[s].seconds);
+    schemes.push_back({name, mean, full / mean});
+  }
+  return schemes;
+}
+
+double peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return 1024.0 * static_cast<double>(usage.ru_maxrss);
+}
+
+}  // namespace
 
 BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   const std::unique_ptr<Backend> backend = make_backend(config.device);
@@ -112,16 +139,18 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   }
   std::int64_t index = 0;
   for (int i = 0; i < options.warmup_steps; ++i) trainer.step(index++, ActiveSet::all(depth));
-  orthogonalize.run();
+  if (orthogonalize.used()) orthogonalize.run();
   result.peak_flops = backend->measure_peak_flops();
   for (int round = 0; round < options.rounds; ++round) {
     for (int s = 0; s < depth; ++s) {
       time_step(trainer, *backend, index++, s, result.starts[static_cast<std::size_t>(s)],
                 options.rounds);
     }
-    result.orthogonalize_seconds.push_back(orthogonalize.run());
+    if (orthogonalize.used()) result.orthogonalize_seconds.push_back(orthogonalize.run());
   }
   result.peak_flops = std::max(result.peak_flops, backend->measure_peak_flops());
+  result.schemes = scheme_speeds(result);
+  result.peak_memory_bytes = peak_memory();
   return result;
 }
 
@@ -148,9 +177,16 @@ std::string to_text(const BenchResult& result) {
         start.flops / full.flops, 1e3 * start.forward_seconds, 1e3 * start.backward_seconds,
         1e3 * start.optimizer_seconds);
   }
-  const double newton_schulz = median(result.orthogonalize_seconds);
-  out += fmt::format("\nNewton-Schulz of a full step: {:.2f} ms, {:.2f} % of it\n",
-                     1e3 * newton_schulz, 100.0 * newton_schulz / full_seconds);
+  for (const BenchScheme& scheme : result.schemes) {
+    out += fmt::format("\n{:<8} {:>8.2f} ms a step on average, {:.3f} times as fast as full",
+                       scheme.name, 1e3 * scheme.seconds, scheme.speed_up);
+  }
+  if (!result.orthogonalize_seconds.empty()) {
+    const double newton_schulz = median(result.orthogonalize_seconds);
+    out += fmt::format("\n\nNewton-Schulz of a full step: {:.2f} ms, {:.2f} % of it",
+                       1e3 * newton_schulz, 100.0 * newton_schulz / full_seconds);
+  }
+  out += fmt::format("\npeak memory: {}\n", human_bytes(result.peak_memory_bytes));
   return out;
 }
 
@@ -170,6 +206,11 @@ std::string to_json(const BenchResult& result) {
                               {"backward_seconds", start.backward_seconds},
                               {"optimizer_seconds", start.optimizer_seconds}});
   }
+  for (const BenchScheme& scheme : result.schemes) {
+    json["schemes"].push_back(
+        {{"name", scheme.name}, {"seconds", scheme.seconds}, {"speed_up", scheme.speed_up}});
+  }
+  json["peak_memory_bytes"] = result.peak_memory_bytes;
   return json.dump(2) + "\n";
 }
 

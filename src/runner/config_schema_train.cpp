@@ -80,6 +80,11 @@ std::optional<ConfigProblem> find_problem(const RunConfig& config) {
     return ConfigProblem{"sampling.scheme",
                          "scheme weights needs sampling.weights, one number per layer"};
   }
+  const OptimizerOptions& optimizer = experiment.optimizer;
+  if (optimizer.type != OptimizerType::sgd && optimizer.lr * optimizer.weight_decay > 1.0) {
+    return ConfigProblem{"optimizer.weight_decay",
+                         "lr times weight_decay is above 1: every step would flip the weights"};
+  }
   if (const std::optional<Target>& target = experiment.train.target) {
     if (target->value <= 0.0) {
       return ConfigProblem{"train.target.value", "a target needs a value, such as 0.9"};

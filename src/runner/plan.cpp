@@ -43,33 +43,33 @@ std::vector<PlannedStart> plan_starts(const std::vector<LayerCost>& costs) {
   return starts;
 }
 
-// Exact up to float rounding for suffix schemes. Others are averaged over draws, because layers
-// above the first that are not drawn skip their filter gradient.
+// Mean over a run. Exact for suffix schemes, whose start may depend on the epoch; other schemes are
+// averaged over draws, because layers above the first that are not drawn skip their filter
+// gradient.
 double mean_flops(const SamplingOptions& options, const std::vector<LayerCost>& costs,
-                  const StepInfo& info) {
+                  const StepInfo& run) {
   const int depth = static_cast<int>(costs.size());
-  const auto sampler = make_layer_sampler(options, depth, 0);
-  const bool suffixes = options.scheme != SamplingScheme::tau_nice &&
-                        options.scheme != SamplingScheme::bernoulli &&
-                        options.scheme != SamplingScheme::epoch_shift;
   if (options.truncate == Truncate::no) return step_flops_per_image(costs, ActiveSet::all(depth));
-  if (suffixes) {
-    const std::vector<double> p = sampler->start_probabilities(info);
-    double mean = 0.0;
-    for (int s = 0; s < depth; ++s) {
-      mean +=
-          p[static_cast<std::size_t>(s)] * step_flops_per_image(costs, ActiveSet::suffix(s, depth));
-    }
-    return mean;
-  }
-  constexpr int kDraws = 4000;
+  const auto sampler = make_layer_sampler(options, depth, 0);
   double sum = 0.0;
-  for (int i = 0; i < kDraws; ++i) {
-    StepInfo at = info;
-    at.step = i * std::max<std::int64_t>(info.total_steps, 1) / kDraws;
-    sum += step_flops_per_image(costs, make_layer_sampler(options, depth, 1 + i)->draw(at));
+  if (options.scheme == SamplingScheme::tau_nice || options.scheme == SamplingScheme::bernoulli) {
+    constexpr int kDraws = 4000;
+    StepInfo at = run;
+    for (at.step = 0; at.step < kDraws; ++at.step) {
+      sum += step_flops_per_image(costs, sampler->draw(at));
+    }
+    return sum / kDraws;
   }
-  return sum / kDraws;
+  StepInfo at = run;
+  for (at.step = 0; at.step < run.total_steps; at.step += run.steps_per_epoch) {
+    const std::vector<double> p = sampler->start_probabilities(at);
+    const auto steps = std::min(run.steps_per_epoch, run.total_steps - at.step);
+    for (int s = 0; s < depth; ++s) {
+      sum += static_cast<double>(steps) * p[static_cast<std::size_t>(s)] *
+             step_flops_per_image(costs, ActiveSet::suffix(s, depth));
+    }
+  }
+  return sum / static_cast<double>(run.total_steps);
 }
 
 std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,

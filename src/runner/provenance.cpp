@@ -41,7 +41,8 @@ std::string provenance_json(const RunConfig& config, const DeviceInfo& device,
   json["data"]["source"] = dataset.source;
   json["data"]["verdict"] = dataset.verdict;
   for (const auto& [name, hash] : dataset.hashes) json["data"]["sha256"][name] = hash;
-  return json.dump(2) + "\n";
+  // Command lines and host names may hold any bytes.
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace dropmuon

@@ -85,16 +85,21 @@ ExitCode exit_code(TrainStatus status) {
   return ExitCode::internal;
 }
 
+// What a run needs before it deserves a folder.
+struct Inputs {
+  std::unique_ptr<Backend> backend;
+  Dataset data;
+};
+
 ExitCode train_in(const RunFolder& folder, const RunConfig& config,
-                  const std::vector<std::string>& command,
+                  const std::vector<std::string>& command, Inputs inputs,
                   const std::function<bool()>& stop_requested, RunView& view) {
   log::open_file(folder.file("log.txt"));
-  const std::unique_ptr<Backend> backend = make_backend(config.device);
-  Dataset data = load_dataset(config.experiment.data);
-  folder.write("provenance.json", provenance_json(config, backend->info(), data, command));
+  Backend& backend = *inputs.backend;
+  folder.write("provenance.json", provenance_json(config, backend.info(), inputs.data, command));
   RunHeader header{
-      .folder = folder.path(), .device = describe(backend->info()), .data = describe(data)};
-  Trainer trainer(*backend, config.experiment, std::move(data));
+      .folder = folder.path(), .device = describe(backend.info()), .data = describe(inputs.data)};
+  Trainer trainer(backend, config.experiment, std::move(inputs.data));
   header.model = describe(trainer.network());
   header.total_steps = trainer.total_steps();
   header.steps_per_epoch = trainer.steps_per_epoch();
@@ -103,7 +108,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   view.on_begin(header);
   Observer observer(folder.path(), stop_requested, view);
   const TrainResult result = trainer.run(observer);
-  save_weights(folder.file("weights.safetensors"), trainer.network(), *backend);
+  save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
   folder.write("summary.json", summary_json(config, result));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
@@ -114,11 +119,13 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
 
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const std::function<bool()>& stop_requested, RunView& view) {
+  Inputs inputs{make_backend(config.device), load_dataset(config.experiment.data)};
   const RunFolder folder = RunFolder::create(config);
   try {
     folder.set_status("running");
     folder.write("config.yaml", to_yaml(config));
-    const ExitCode code = train_in(folder, config, command, stop_requested, view);
+    const ExitCode code =
+        train_in(folder, config, command, std::move(inputs), stop_requested, view);
     log::close_file();
     return code;
   } catch (const std::exception& error) {
@@ -133,9 +140,19 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
   }
 }
 
+std::string to_json(const RunEvaluation& e) {
+  nlohmann::ordered_json json;  // writes null for what is not finite
+  json["train/loss"] = e.train_sample.loss;
+  json["train/accuracy"] = e.train_sample.accuracy;
+  json["test/loss"] = e.test.loss;
+  json["test/accuracy"] = e.test.accuracy;
+  return json.dump() + "\n";
+}
+
 RunEvaluation evaluate_run(const std::string& folder, const std::vector<std::string>& overrides) {
   const std::string weights = folder + "/weights.safetensors";
-  if (!std::filesystem::is_directory(folder)) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
     fail(ExitCode::missing_input, "no run folder {}", folder);
   }
   const RunConfig config = load_config(folder + "/config.yaml", overrides);

@@ -148,7 +148,8 @@ TrainResult Trainer::run(TrainObserver& observer) {
     clock_.pause();
     log(done, observer);
     if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
-    if (result_.status == TrainStatus::done && stop) result_.status = TrainStatus::stopped;
+    const bool cut_short = stop && done < total_steps_ && !stop_at_target();
+    if (result_.status == TrainStatus::done && cut_short) result_.status = TrainStatus::stopped;
     clock_.start();
   }
   result_.layer_updates = optimizer_->layer_updates();
@@ -185,7 +186,7 @@ MetricsRow Trainer::row(std::int64_t steps_done) {
   row.set(Metric::backward_seconds, phases_.backward);
   row.set(Metric::optimizer_seconds, phases_.optimizer);
   row.set(Metric::flops, flops_);
-  row.set(Metric::learning_rate, learning_rate_);
+  if (steps_done > 0) row.set(Metric::learning_rate, learning_rate_);
   row.set(Metric::layer_updates, static_cast<double>(updates));
   return row;
 }

@@ -93,6 +93,69 @@ TEST_CASE("conv2d filter gradients add up over micro-batches of different sizes"
   }
 }
 
+TEST_CASE("conv2d may leave out trailing outputs that nobody uses, and nothing else changes") {
+  const auto backend = cpu();
+  struct Case {
+    ImageShape input;
+    int kernel;
+    int used_height;
+    int used_width;
+  };
+  for (const Case& c :
+       {Case{{7, 7, 16}, 3, 6, 6}, Case{{9, 8, 5}, 5, 6, 8}, Case{{8, 8, 3}, 3, 6, 6},
+        Case{{5, 5, 4}, 1, 4, 4}, Case{{3, 7, 2}, 7, 1, 6}, Case{{6, 6, 3}, 3, 6, 6}}) {
+    const int n = 3;
+    const int out_channels = 18;
+    const Conv2dShape full{c.input, out_channels, c.kernel};
+    const Conv2dShape used{c.input, out_channels, c.kernel, c.used_height, c.used_width};
+    const auto conv = backend->make_conv2d(used);
+    const ImageShape out = conv->output();
+    CAPTURE(c.input.height, c.input.width, c.kernel, out.height, out.width);
+    CHECK((out.height >= c.used_height && out.height <= c.input.height));
+    CHECK((out.width >= c.used_width && out.width <= c.input.width));
+    CHECK(out.height == std::max(c.used_height, c.input.height - c.kernel / 2));
+    const auto x = random_floats(n * c.input.size(), 31);
+    const auto w = random_floats(
+        static_cast<std::size_t>(out_channels) * c.kernel * c.kernel * c.input.channels, 32);
+    const auto small_dy = random_floats(n * out.size(), 33);
+    // The full twin: the outputs that were left out get no gradient.
+    const auto full_y = reference::conv2d(full, n, widen(x), widen(w));
+    reference::Values y(n * out.size());
+    reference::Values dy(full_y.size());
+    for (int i = 0; i < n; ++i)
+      for (int r = 0; r < out.height; ++r)
+        for (int col = 0; col < out.width; ++col)
+          for (int o = 0; o < out_channels; ++o) {
+            const std::size_t small =
+                ((static_cast<std::size_t>(i) * out.height + r) * out.width + col) * out_channels +
+                o;
+            const std::size_t large =
+                ((static_cast<std::size_t>(i) * c.input.height + r) * c.input.width + col) *
+                    out_channels +
+                o;
+            y[small] = full_y[large];
+            dy[large] = small_dy[small];
+          }
+    const auto device_x = to_device(*backend, x);
+    const auto device_w = to_device(*backend, w);
+    const auto device_dy = to_device(*backend, small_dy);
+    Buffer<float> found_y(*backend, y.size());
+    Buffer<float> dx(*backend, x.size());
+    Buffer<float> dw(*backend, w.size());
+    conv->prepare(n);
+    conv->load_filter(device_w.data());
+    conv->forward(n, device_x.data(), found_y.data());
+    conv->backward_input(n, device_dy.data(), dx.data());
+    conv->backward_filter(n, device_x.data(), device_dy.data(), GradMode::overwrite);
+    conv->store_filter_gradient(dw.data());
+    CHECK(relative_error(to_host(found_y), y) < tolerance(c.kernel * c.kernel * c.input.channels));
+    CHECK(relative_error(to_host(dx), reference::conv2d_input_gradient(full, n, dy, widen(w))) <
+          tolerance(c.kernel * c.kernel * out_channels));
+    CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(full, n, widen(x), dy)) <
+          tolerance(n * 49));
+  }
+}
+
 TEST_CASE("conv2d refuses a batch size it was not prepared for and an even kernel") {
   const auto backend = cpu();
   const auto conv = backend->make_conv2d({{4, 4, 1}, 2, 3});

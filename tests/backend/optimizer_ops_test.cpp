@@ -152,8 +152,8 @@ TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
     const double beta2 = rule.beta2;
     for (std::size_t i = 0; i < size; ++i) {
       const double g = grad[i];
-      const double m = beta1 * first_before[i] + (1.0 - beta1) * g;
-      const double v = beta2 * second_before[i] + (1.0 - beta2) * g * g;
+      const double m = beta1 * first_before[i] + double{rule.first_weight} * g;
+      const double v = beta2 * second_before[i] + double{rule.second_weight} * g * g;
       const double m_size = std::abs(first_before[i]) + std::abs(g);
       const double denominator = std::sqrt(v * scalars.second_correction) + rule.epsilon;
       check_close(first[i], m, m_size, 4);

@@ -84,6 +84,7 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
            {"{p} train {d}/good.yaml sampling.scheme=tau_nice sampling.tau=9", 78, "sampling.tau"},
            {"{p} train {d}/good.yaml 'model.channels=[4,4,4,4,4,4]'", 78, "model.pool"},
            {"{p} train {d}/good.yaml precision=bf16", 78, "precision"},
+           {"{p} train {d}/good.yaml optimizer.weight_decay=1e3", 78, "optimizer.weight_decay"},
            {"{p} data minst", 78, "did you mean 'mnist'?"},
        }) {
     check(sandbox, c);
@@ -117,6 +118,7 @@ TEST_CASE("missing and damaged files are named and exit with 66 and 65") {
            {"{p} data mnist --root {d}/short", 65, "train-images-idx3-ubyte"},
            {"{p} data mnist --root {d}/gz", 65, "train-images-idx3-ubyte.gz"},
            {"{p} eval {d}/none", 66, "no run folder"},
+           {"{p} eval " + std::string(5000, 'x'), 66, "no run folder"},
        }) {
     check(sandbox, c);
   }

@@ -136,3 +136,46 @@ TEST_CASE("auto takes the CPU and says so") {
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.output, Catch::Contains("device: auto takes the CPU"));
 }
+
+TEST_CASE(
+    "on a terminal the bar is drawn, with -q it is not, and a closed terminal stops the run in "
+    "order") {
+  const Sandbox sandbox;
+  // Python's pty module gives the program a terminal and takes it away again.
+  const std::string script = sandbox.write("terminal.py", R"(
+import os, pty, sys, time
+hang_up = sys.argv[1] == "hang-up"
+child, master = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+shown = b""
+begun = time.time()
+while not (hang_up and time.time() - begun > 2):
+    try:
+        piece = os.read(master, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    shown += piece
+os.close(master)
+status = os.waitpid(child, 0)[1]
+print("bar" if b"ETA" in shown else "no bar", "code", os.waitstatus_to_exitcode(status))
+)");
+  const std::string program = std::string(" ") + DROPMUON_PROGRAM + " train " + sandbox.config();
+  CHECK(run_script("python3 " + script + " stay" + program).output == "bar code 0\n");
+  CHECK(run_script("python3 " + script + " stay" + program + " -q").output == "no bar code 0\n");
+  const std::string folder = " train.epochs=100000 runs_dir=" + (sandbox / "gone");
+  CHECK(run_script("python3 " + script + " hang-up" + program + folder).output == "bar code 75\n");
+  for (const auto& entry : std::filesystem::directory_iterator(sandbox / "gone/small")) {
+    CHECK(Sandbox::read(entry.path().string() + "/STATUS") == "stopped\n");
+  }
+}
+
+TEST_CASE("file names with bytes that are no UTF-8 do no harm") {
+  const Sandbox sandbox;
+  const std::string odd = sandbox.write("caf\xe9.yaml", Sandbox::read(sandbox.config()));
+  const Outcome outcome = run_program("train '" + odd + "' train.max_steps=1");
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+}

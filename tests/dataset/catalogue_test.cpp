@@ -181,8 +181,7 @@ TEST_CASE("what is said of a set without its files is what loading finds") {
   for (const std::string& name : dataset_names()) {
     const std::string root = real_root(name);
     if (name != "synthetic" && root.empty()) {
-      WARN("skipped: no files here, scripts/get_data.sh gets them: " << name);
-      continue;
+      continue;  // the tests below say so for each set that is not here
     }
     const DatasetInfo info = dataset_info(name);
     const Dataset dataset = load(name, root);

@@ -217,3 +217,24 @@ TEST_CASE("options out of range name their keys", "[optimizer]") {
   CHECK_THAT(complaint({.beta2 = NAN}), Contains("optimizer.beta2"));
   CHECK_THAT(complaint({.epsilon = 0.0}), Contains("optimizer.epsilon"));
 }
+
+TEST_CASE("AdamW's first step is lr whatever beta2, even one that fp32 rounds to 1") {
+  const auto backend = make_backend({.device = "cpu"});
+  for (const double beta2 : {0.9, 0.999, 0.9999999, 0.99999999}) {
+    CAPTURE(beta2);
+    std::vector<float> value = {1.0F, -2.0F};
+    std::vector<float> grad = {0.3F, -0.004F};
+    std::vector<Param> params = {{.name = "layers.0.bias",
+                                  .kind = ParamKind::vector,
+                                  .layer = 0,
+                                  .shape = {2},
+                                  .value = value.data(),
+                                  .grad = grad.data()}};
+    const auto optimizer = make_optimizer(
+        {.type = OptimizerType::adamw, .lr = 0.01, .beta2 = beta2}, *backend, params, 1);
+    optimizer->prepare(ActiveSet::all(1), 0.01);
+    optimizer->step(ActiveSet::all(1));
+    CHECK(value[0] == Approx(0.99).epsilon(1e-5));
+    CHECK(value[1] == Approx(-1.99).epsilon(1e-5));
+  }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "catch.h"
+#include "counting_backend.h"
 #include "small_run.h"
 #include <dropmuon/core/error.h>
 
@@ -198,4 +199,24 @@ TEST_CASE("a batch larger than the training set is refused by its key") {
   Experiment experiment = small_experiment();
   experiment.train.batch_size = 201;
   CHECK_THROWS_WITH(run_small(experiment), Catch::Contains("train.batch_size"));
+}
+
+TEST_CASE("no step allocates: whatever it needs was taken before the first") {
+  for (const OptimizerOptions& optimizer : all_optimizers()) {
+    Experiment experiment = small_experiment();  // micro-batches of 16, 16 and 1
+    experiment.optimizer = optimizer;
+    CountingBackend backend(make_backend({.device = "cpu"}));
+    Trainer trainer(backend, experiment, load_dataset(experiment.data));
+    backend.counts.clear();
+    for (int s = 0; s < 4; ++s) trainer.step(s, ActiveSet::suffix(s, 4));
+    trainer.evaluate_test();
+    CHECK(backend.count("allocate") == 0);
+    CHECK(backend.count("conv2d[0].prepare") == 0);
+    CHECK(backend.count("conv2d[0].backward_filter") == 3);
+  }
+}
+
+TEST_CASE("a stop request on the last step does not make a complete run a stopped one") {
+  const Experiment experiment = small_experiment();
+  CHECK(run_small(experiment, 18).result.status == TrainStatus::done);
 }

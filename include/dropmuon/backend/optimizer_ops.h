@@ -97,9 +97,12 @@ struct AdamScalars {
   float second_correction = 1.0F;  // 1 / (1 - beta2^t)
 };
 
+// The complements are passed on their own: 1 - beta2 from a rounded beta2 would be far off near 1.
 struct AdamRule {
   float beta1 = 0.9F;
   float beta2 = 0.999F;
+  float first_weight = 0.1F;     // 1 - beta1
+  float second_weight = 0.001F;  // 1 - beta2
   float epsilon = 1e-8F;
 };
 

@@ -9,7 +9,7 @@
 
 namespace dropmuon::log {
 
-enum class Level { debug, info, warning, error, off };
+enum class Level { info, warning, off };
 
 void set_level(Level level);  // what standard error shows; a log file always gets info and up
 void open_file(const std::string& path);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include <dropmuon/core/shape.h>
 
@@ -12,8 +11,6 @@ namespace dropmuon {
 // Decides which norm an optimizer uses: filter = convolution weights, matrix = linear weights,
 // vector = bias or gain.
 enum class ParamKind { filter, matrix, vector };
-
-std::string_view name_of(ParamKind kind);
 
 // value and grad live on the backend's device and have the same shape. A filter (O, H, W, I) is
 // already the matrix rows() x cols() = O x (H*W*I) that Newton-Schulz works on.

@@ -16,7 +16,8 @@ enum class SamplingScheme {
   full,         // every layer, every step
   uniform,      // suffix {s..b}, s uniform on 1..b  (randomized progressive training)
   weights,      // suffix {s..b}, P(s) proportional to the user's table
-  epoch_shift,  // suffix, P(s = i) ~ exp(alpha [(1-r)(b-i) + r(i-1)]), r = epoch / (epochs - 1)
+  epoch_shift,  // the paper's appendix gives no formula; this one ends where it mirrors its start:
+                // suffix, P(s = i) ~ exp(alpha [(1-r)(b-i) + r(i-1)]), r = epoch / (epochs - 1)
   tau_nice,     // tau layers, uniformly without replacement
   cyclic,       // suffixes s = b, b-1, .., 1, b, ..
   bernoulli,    // each layer with probability q, drawn again if none came up

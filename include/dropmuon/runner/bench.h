@@ -23,20 +23,28 @@ struct BenchStart {
   double optimizer_seconds = 0.0;
 };
 
+// What the measured steps mean for a sampling scheme: sum over s of P(s) seconds(s). Schemes whose
+// sets are not suffixes are left out, because their steps were not measured.
+struct BenchScheme {
+  std::string name;
+  double seconds = 0.0;
+  double speed_up = 1.0;
+};
+
 struct BenchResult {
   std::string device;
   int batch_size = 0;
   int micro_batch = 0;
   double peak_flops = 0.0;  // FLOP/s, the best of before and after
   std::vector<BenchStart> starts;
-  std::vector<double> orthogonalize_seconds;  // all Newton-Schulz work of a full step, per round
+  std::vector<double> orthogonalize_seconds;  // Newton-Schulz of a full step, per round; Muon only
+  std::vector<BenchScheme> schemes;
+  double peak_memory_bytes = 0.0;  // of the process, by the operating system
 };
 
 // Random images of the data set's shape: needs no files.
 BenchResult run_bench(const RunConfig& config, const BenchOptions& options);
 std::string to_text(const BenchResult& result);
 std::string to_json(const BenchResult& result);
-
-double median(std::vector<double> values);
 
 }  // namespace dropmuon

@@ -45,6 +45,7 @@ struct RunEvaluation {
   Evaluation test;
   std::string weights;
 };
+std::string to_json(const RunEvaluation& evaluation);
 RunEvaluation evaluate_run(const std::string& folder, const std::vector<std::string>& overrides);
 
 }  // namespace dropmuon

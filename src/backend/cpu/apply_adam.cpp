@@ -18,8 +18,8 @@ void update(const AdamItem& item, const AdamRule& rule, std::size_t begin, std::
 #pragma omp simd
   for (std::size_t i = begin; i < end; ++i) {
     const float g = grad[i];
-    const float m = beta1 * first[i] + (1.0F - beta1) * g;
-    const float v = beta2 * second[i] + (1.0F - beta2) * g * g;
+    const float m = beta1 * first[i] + rule.first_weight * g;
+    const float v = beta2 * second[i] + rule.second_weight * g * g;
     first[i] = m;
     second[i] = v;
     const float step =

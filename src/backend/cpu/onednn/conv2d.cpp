@@ -27,10 +27,18 @@ dnnl::stream& stream() {
   return instance;
 }
 
-// A filter-shaped block of memory in one of the layouts that the kernels asked for.
-struct Packed {
+// A filter in one of the layouts that the kernels asked for.
+struct PackedFilter {
   memory values;
-  bool holds_sum = false;  // gradient sums only
+  dnnl::reorder pack;  // from OHWI
+};
+
+// A sum of filter gradients in one such layout, and room for the next term.
+struct GradientSum {
+  memory values;
+  memory term;
+  dnnl::reorder unpack;  // to OHWI
+  bool holds_sum = false;
 };
 
 // The three operations for one batch size.
@@ -40,17 +48,17 @@ struct Variant {
   dnnl::convolution_forward forward;
   dnnl::convolution_backward_data backward_input;
   dnnl::convolution_backward_weights backward_filter;
-  Packed* forward_filter = nullptr;
-  Packed* backward_input_filter = nullptr;
-  Packed* gradient_sum = nullptr;
+  PackedFilter* forward_filter = nullptr;
+  PackedFilter* backward_input_filter = nullptr;
+  GradientSum* gradient_sum = nullptr;
 };
 
 memory borrow(const memory::desc& desc, const float* data) {
   return {desc, engine(), const_cast<float*>(data)};
 }
 
-void reorder(memory& from, memory& to) {
-  dnnl::reorder(from, to).execute(stream(), from, to);
+void run(const dnnl::reorder& reorder, memory from, memory to) {
+  reorder.execute(stream(), from, to);
   stream().wait();
 }
 
@@ -84,8 +92,8 @@ class OneDnnConv2d final : public Conv2d {
   }
 
   void load_filter(const float* w) override {
-    memory plain = borrow(plain_filter_, w);
-    for (Packed& packed : filters_) reorder(plain, packed.values);
+    const memory plain = borrow(plain_filter_, w);
+    for (const PackedFilter& packed : filters_) run(packed.pack, plain, packed.values);
   }
 
   void forward(int n, const float* x, float* y) override {
@@ -107,10 +115,10 @@ class OneDnnConv2d final : public Conv2d {
   void backward_filter(int n, const float* x, const float* dy, GradMode mode) override {
     Variant& v = variant(n);
     if (mode == GradMode::overwrite) {
-      for (Packed& sum : gradient_sums_) sum.holds_sum = false;
+      for (GradientSum& sum : gradient_sums_) sum.holds_sum = false;
     }
-    Packed& sum = *v.gradient_sum;
-    const memory target = sum.holds_sum ? term_for(sum) : sum.values;
+    GradientSum& sum = *v.gradient_sum;
+    const memory target = sum.holds_sum ? sum.term : sum.values;
     v.backward_filter.execute(stream(), {{DNNL_ARG_DIFF_DST, borrow(v.y, dy)},
                                          {DNNL_ARG_SRC, borrow(v.x, x)},
                                          {DNNL_ARG_DIFF_WEIGHTS, target}});
@@ -122,15 +130,11 @@ class OneDnnConv2d final : public Conv2d {
   void store_filter_gradient(float* dw) override {
     memory plain = borrow(plain_filter_, dw);
     bool written = false;
-    for (Packed& sum : gradient_sums_) {
+    for (const GradientSum& sum : gradient_sums_) {
       if (!sum.holds_sum) continue;
-      if (!written) {
-        reorder(sum.values, plain);
-      } else {  // batch sizes whose kernels chose different layouts
-        memory other(plain_filter_, engine());
-        reorder(sum.values, other);
-        add_into(plain, other);
-      }
+      // More than one only if the kernels chose different layouts for different batch sizes.
+      run(sum.unpack, sum.values, written ? other_layout_ : plain);
+      if (written) add_into(plain, other_layout_);
       written = true;
     }
     DM_CHECK(written, "store_filter_gradient without backward_filter");
@@ -168,28 +172,30 @@ class OneDnnConv2d final : public Conv2d {
     v.forward = dnnl::convolution_forward(forward);
     v.backward_input = dnnl::convolution_backward_data(backward_input);
     v.backward_filter = dnnl::convolution_backward_weights(backward_filter);
-    v.forward_filter = packed(filters_, forward.weights_desc());
-    v.backward_input_filter = packed(filters_, backward_input.weights_desc());
-    v.gradient_sum = packed(gradient_sums_, backward_filter.diff_weights_desc());
+    v.forward_filter = packed_filter(forward.weights_desc());
+    v.backward_input_filter = packed_filter(backward_input.weights_desc());
+    v.gradient_sum = gradient_sum(backward_filter.diff_weights_desc());
     return v;
   }
 
-  // The block of `pool` with this layout, made if there is none yet. Deques keep addresses valid.
-  static Packed* packed(std::deque<Packed>& pool, const memory::desc& desc) {
-    for (Packed& candidate : pool) {
-      if (candidate.values.get_desc() == desc) return &candidate;
+  // The one with this layout, made if there is none yet. Deques keep addresses valid.
+  PackedFilter* packed_filter(const memory::desc& desc) {
+    for (PackedFilter& filter : filters_) {
+      if (filter.values.get_desc() == desc) return &filter;
     }
-    pool.push_back({memory(desc, engine()), false});
-    return &pool.back();
+    filters_.push_back(
+        {memory(desc, engine()), dnnl::reorder({engine(), plain_filter_, engine(), desc})});
+    return &filters_.back();
   }
 
-  // Room for one micro-batch's gradient before it is added to the sum.
-  memory term_for(const Packed& sum) {
-    for (const Packed& term : terms_) {
-      if (term.values.get_desc() == sum.values.get_desc()) return term.values;
+  GradientSum* gradient_sum(const memory::desc& desc) {
+    for (GradientSum& sum : gradient_sums_) {
+      if (sum.values.get_desc() == desc) return &sum;
     }
-    terms_.push_back({memory(sum.values.get_desc(), engine()), false});
-    return terms_.back().values;
+    gradient_sums_.push_back({memory(desc, engine()), memory(desc, engine()),
+                              dnnl::reorder({engine(), desc, engine(), plain_filter_})});
+    if (gradient_sums_.size() == 2) other_layout_ = memory(plain_filter_, engine());
+    return &gradient_sums_.back();
   }
 
   Conv2dShape shape_;
@@ -197,9 +203,9 @@ class OneDnnConv2d final : public Conv2d {
   Dims filter_dims_;  // oneDNN names axes O, I, H, W whatever the memory order
   memory::desc plain_filter_;
   std::map<int, Variant> variants_;
-  std::deque<Packed> filters_;
-  std::deque<Packed> gradient_sums_;
-  std::deque<Packed> terms_;
+  std::deque<PackedFilter> filters_;
+  std::deque<GradientSum> gradient_sums_;
+  memory other_layout_;
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 // Single-precision matrix product by oneDNN, the only form the CPU backend calls it in.
 #pragma once
 
+#include <string>
+
 #include <dropmuon/backend/network_ops.h>
 
 namespace dropmuon::cpu {
@@ -24,5 +26,7 @@ struct Gemm {
 };
 
 void gemm(const Gemm& args);
+
+std::string onednn_version();
 
 }  // namespace dropmuon::cpu

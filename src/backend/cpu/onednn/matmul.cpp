@@ -15,6 +15,11 @@ void gemm(const Gemm& g) {
            static_cast<int>(status));
 }
 
+std::string onednn_version() {
+  const dnnl_version_t* version = dnnl_version();
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
 void CpuBackend::matmul(const Matmul& args) {
   DM_CHECK(args.m > 0 && args.n > 0 && args.k > 0, "matmul {}x{}x{}", args.m, args.n, args.k);
   gemm({.m = args.m,
