@@ -15,6 +15,6 @@ echo "== what a step will cost, by the FLOP counter"
 build/release/dropmuon plan configs/fashion-mnist/drop_muon.yaml
 echo "== full Muon against Drop-Muon, to 92 % train accuracy"
 scripts/race.py configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml \
-  --metric train_accuracy --target 0.92
+  --metric train_accuracy --target 0.92 --seeds 2
 echo
 echo "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the run folders are in runs/"
