@@ -31,6 +31,7 @@ def parse_arguments():
     parser.add_argument("--run-on", action="store_true", help="train to the end of the config, past the target")
     parser.add_argument("--program", default=str(ROOT / "build/release/dropmuon"))
     parser.add_argument("--json", metavar="FILE", help="write every run's figures")
+    parser.add_argument("--replay", metavar="FILE", help="train nothing: table and plot of an earlier --json file")
     parser.add_argument("--plot", metavar="FILE", help="accuracy against seconds and steps, PNG or SVG")
     return parser.parse_intermixed_args()
 
@@ -51,13 +52,21 @@ def train(arguments, config, seed):
     return summary
 
 
+def race(arguments):
+    runs = []
+    for seed in range(arguments.seeds):
+        order = arguments.configs if seed % 2 == 0 else arguments.configs[::-1]
+        runs += [train(arguments, config, seed) for config in order]
+    return runs
+
+
 def spread(values, form):
     low, middle, high = min(values), statistics.median(values), max(values)
     return form.format(middle) if len(values) == 1 else f"{form} ({form} .. {form})".format(middle, low, high)
 
 
 def table(runs, configs, arguments):
-    lines = [f"target: {arguments.metric} {arguments.target}, {arguments.seeds} seed(s), median (min .. max)", ""]
+    lines = [f"target: {arguments.metric} {arguments.target}, {len({run['seed'] for run in runs})} seed(s), median (min .. max)", ""]
     reached = {}
     for config in configs:
         mine = [run for run in runs if run["config"] == config]
@@ -115,13 +124,12 @@ def plot(runs, configs, arguments):
 
 def main():
     arguments = parse_arguments()
-    runs = []
-    for seed in range(arguments.seeds):
-        order = arguments.configs if seed % 2 == 0 else arguments.configs[::-1]
-        for config in order:
-            runs.append(train(arguments, config, seed))
+    if arguments.replay:
+        runs = json.loads(pathlib.Path(arguments.replay).read_text())
+    else:
+        runs = race(arguments)
     print("\n".join(table(runs, arguments.configs, arguments)))
-    if arguments.json:
+    if arguments.json and not arguments.replay:
         pathlib.Path(arguments.json).write_text(json.dumps(runs, indent=1) + "\n")
     if arguments.plot:
         plot(runs, arguments.configs, arguments)

@@ -93,19 +93,21 @@ std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,
   return schemes;
 }
 
-// What the process will hold at its peak: what is resident now, what was taken for the run but not
-// touched yet, the resident data set, and the copies that reading a set makes (its largest file is
-// in memory twice for a moment, but before the training memory is touched).
+// What the process will hold at its peak, on top of what is resident now: either while the data set
+// moves to the device, when the training images exist twice, or in training.
 double predict_peak(const Backend& backend, const Network& network, const DatasetInfo& info,
                     int train_count) {
-  double parameters = 0.0;
-  for (const LayerCost& cost : network.costs()) parameters += cost.filter_bytes;
-  const double images = static_cast<double>(info.image.size()) *
-                        (static_cast<double>(train_count) + static_cast<double>(info.test_count));
+  double filters = 0.0;
+  for (const LayerCost& cost : network.costs()) filters += cost.filter_bytes;
+  const auto bytes = [&](int images) {
+    return static_cast<double>(info.image.size()) * static_cast<double>(images);
+  };
   constexpr double kPackedCopies = 4.0;  // forward, backward, gradient sum, one term
+  const double resident_set = bytes(train_count) + bytes(info.test_count);
+  const double loading = resident_set + bytes(train_count);
   const double training =
-      static_cast<double>(backend.allocated_bytes()) + kPackedCopies * parameters + images;
-  return resident_bytes() + training;
+      resident_set + static_cast<double>(backend.allocated_bytes()) + kPackedCopies * filters;
+  return resident_bytes() + std::max(loading, training);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST_CASE("config: configs/reference.yaml is what the program writes, and holds 
 
 TEST_CASE("config: every file in configs/ loads and opens with a comment") {
   const auto files = config_files();
-  CHECK(files.size() == 19);
+  CHECK(files.size() == 22);
   for (const auto& file : files) {
     INFO(file.string());
     CHECK(read_file(file).starts_with("# "));
@@ -52,6 +52,13 @@ TEST_CASE("config: Muon and Drop-Muon files differ in name and sampling only") {
     };
     const RunConfig muon = file("muon.yaml");
     CHECK(muon.experiment.sampling.scheme == SamplingScheme::full);
+    const RunConfig paper = file("paper_muon.yaml");
+    CHECK(paper.experiment.sampling.scheme == SamplingScheme::full);
+    RunConfig drop = file("paper.yaml");
+    CHECK(drop.experiment.sampling.scheme == SamplingScheme::uniform);
+    drop.name = paper.name;
+    drop.experiment.sampling = paper.experiment.sampling;
+    CHECK(to_yaml(drop) == to_yaml(paper));
     for (const char* method : {"drop_muon.yaml", "drop_muon_epoch_shift.yaml"}) {
       RunConfig other = file(method);
       CHECK(other.experiment.sampling.scheme != SamplingScheme::full);
