@@ -63,11 +63,20 @@ class GzipStream {
   z_stream stream_{};
 };
 
+// The unpacked size as the file's last four bytes claim it (RFC 1952); only a hint, it may lie.
+std::size_t claimed_size(const std::vector<std::uint8_t>& packed) {
+  std::size_t size = 0;
+  for (std::size_t i = 1; i <= std::min<std::size_t>(4, packed.size()); ++i) {
+    size = size << 8 | packed[packed.size() - i];
+  }
+  return size;
+}
+
 std::vector<std::uint8_t> gunzip(const std::string& path, std::vector<std::uint8_t> packed,
                                  std::size_t max_bytes) {
   GzipStream stream(packed);
   // One byte beyond the limit is enough to see that it is passed.
-  std::vector<std::uint8_t> bytes(std::min(max_bytes + 1, packed.size() * 4 + 64));
+  std::vector<std::uint8_t> bytes(std::min(max_bytes + 1, claimed_size(packed) + 64));
   for (;;) {
     const std::size_t done = stream.produced();
     const int answer = stream.fill(bytes.data() + done, bytes.size() - done);
