@@ -159,23 +159,22 @@ std::string to_text(const BenchResult& result) {
       fmt::format("{}\nbatch {}, micro-batch {}, FMA peak {:.0f} GFLOP/s\n\n", result.device,
                   result.batch_size, result.micro_batch, result.peak_flops / 1e9);
   out +=
-      "start   GFLOP  computed   step ms (min .. max)        GFLOP/s  of peak  time share  FLOP "
-      "share"
-      "  forward  backward  optimizer ms\n";
+      "start   GFLOP  computed   step ms (min .. max)        GFLOP/s  of peak  computed  time share"
+      "  FLOP share  forward  backward  optimizer ms\n";
   const BenchStart& full = result.starts.front();
   const double full_seconds = median(full.seconds);
   for (std::size_t s = 0; s < result.starts.size(); ++s) {
     const BenchStart& start = result.starts[s];
     const double seconds = median(start.seconds);
     const auto [low, high] = std::minmax_element(start.seconds.begin(), start.seconds.end());
-    const double rate = start.computed_flops / seconds;
+    const double of_peak = 100.0 / (seconds * result.peak_flops);
     out += fmt::format(
-        "{:>5} {:>7.1f}  {:>8.1f}  {:>8.2f} ({:>7.2f} .. {:>7.2f}) {:>8.0f}  {:>6.1f}%"
+        "{:>5} {:>7.1f}  {:>8.1f}  {:>8.2f} ({:>7.2f} .. {:>7.2f}) {:>8.0f}  {:>6.1f}%  {:>7.1f}%"
         "  {:>10.3f}  {:>10.3f}  {:>7.1f}  {:>8.1f}  {:>9.2f}\n",
         s + 1, start.flops / 1e9, start.computed_flops / 1e9, 1e3 * seconds, 1e3 * *low,
-        1e3 * *high, rate / 1e9, 100.0 * rate / result.peak_flops, seconds / full_seconds,
-        start.flops / full.flops, 1e3 * start.forward_seconds, 1e3 * start.backward_seconds,
-        1e3 * start.optimizer_seconds);
+        1e3 * *high, start.flops / seconds / 1e9, of_peak * start.flops,
+        of_peak * start.computed_flops, seconds / full_seconds, start.flops / full.flops,
+        1e3 * start.forward_seconds, 1e3 * start.backward_seconds, 1e3 * start.optimizer_seconds);
   }
   for (const BenchScheme& scheme : result.schemes) {
     out += fmt::format("\n{:<8} {:>8.2f} ms a step on average, {:.3f} times as fast as full",
