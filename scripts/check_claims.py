@@ -30,9 +30,11 @@ def claim(text, holds):
 
 
 def run(*words):
-    done = subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
+    done = subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     if done.returncode != 0:
-        sys.exit(f"check_claims: exit code {done.returncode} from dropmuon {' '.join(map(str, words))}")
+        print(done.stderr.strip().splitlines()[-1], file=sys.stderr)
+        print(f"check_claims: exit code {done.returncode} from dropmuon {' '.join(map(str, words))}", file=sys.stderr)
+        sys.exit(done.returncode)
     return done.stdout
 
 
@@ -98,6 +100,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accuracy", action="store_true")
     arguments = parser.parse_args()
+    for name in ("mnist", "fashion-mnist"):
+        if subprocess.run([ROOT / "scripts/get_data.sh", name], cwd=ROOT, stdout=subprocess.DEVNULL).returncode != 0:
+            sys.exit(66)
     with tempfile.TemporaryDirectory() as folder:
         check_memory(folder)
         check_speed()

@@ -33,7 +33,10 @@ def parse_arguments():
     parser.add_argument("--json", metavar="FILE", help="write every run's figures")
     parser.add_argument("--replay", metavar="FILE", help="train nothing: table and plot of an earlier --json file")
     parser.add_argument("--plot", metavar="FILE", help="accuracy against seconds and steps, PNG or SVG")
-    return parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args()
+    if arguments.configs[0] == arguments.configs[1]:
+        parser.error("the two configurations are the same file")
+    return arguments
 
 
 def train(arguments, config, seed):

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 usage, 65 bad data, 66 input missing, 69 device not available, 70 "
     "internal error or out of memory, 73 cannot write, 75 stopped by a signal, 76 diverged, 78 bad "
-    "configuration.";
+    "configuration, 130 and 143 second signal.";
 
 struct Options {
   ConfigArguments config;

@@ -14,6 +14,9 @@ volatile std::sig_atomic_t requested = 0;
 void on_signal(int number) {
   if (requested != 0) _exit(128 + number);
   requested = 1;
+  constexpr char kSaid[] =
+      "\nstopping after this step and an evaluation; once more ends it at once\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kSaid, sizeof(kSaid) - 1);
 }
 
 }  // namespace

@@ -130,9 +130,11 @@ std::vector<ConfigKey> optimizer_keys() {
                                 "The update rule.", DM_FIELD(experiment.optimizer.type)),
       number_key("optimizer.lr", positive(), "Learning rate before the schedule's factor.",
                  DM_FIELD(experiment.optimizer.lr)),
-      number_key("optimizer.momentum", decay(),
-                 "muon, sgd: weight of the OLD momentum (1 - the paper's beta).",
-                 DM_FIELD(experiment.optimizer.momentum)),
+      number_key(
+          "optimizer.momentum", decay(),
+          "Weight mu of the OLD momentum M (1 - the paper's beta). muon: M <- mu M + (1 - mu) g; "
+          "sgd: M <- mu M + g.",
+          DM_FIELD(experiment.optimizer.momentum)),
       flag_key("optimizer.nesterov", "muon, sgd: look ahead along the momentum.",
                DM_FIELD(experiment.optimizer.nesterov)),
       number_key("optimizer.weight_decay", not_negative(),

@@ -31,13 +31,19 @@ std::string describe(Network& network) {
   return fmt::format("{} layers, {} parameters", network.depth(), parameters);
 }
 
-std::string summary_json(const RunConfig& config, const TrainResult& result) {
+std::string summary_json(const RunConfig& config, const TrainResult& result, int micro_batch) {
   nlohmann::ordered_json json;
   json["name"] = config.name;
   json["status"] = name_of(result.status);
+  json["micro_batch"] = micro_batch;  // what auto chose: with the threads it decides the rounding
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const auto metric = static_cast<Metric>(i);
-    if (result.last.has(metric)) json[name_of(metric)] = result.last[metric];
+    if (!result.last.has(metric)) continue;
+    if (is_counter(metric)) {
+      json[name_of(metric)] = static_cast<std::int64_t>(result.last[metric]);
+    } else {
+      json[name_of(metric)] = result.last[metric];
+    }
   }
   json["best/test/accuracy"] = result.best_test_accuracy;
   if (config.experiment.train.target) {
@@ -109,7 +115,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   Observer observer(folder.path(), stop_requested, view);
   const TrainResult result = trainer.run(observer);
   save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
-  folder.write("summary.json", summary_json(config, result));
+  folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
   return exit_code(result.status);

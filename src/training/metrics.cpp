@@ -11,16 +11,16 @@
 namespace dropmuon {
 namespace {
 
-constexpr bool is_counter(Metric metric) {
-  return metric == Metric::step || metric == Metric::samples || metric == Metric::layer_updates;
-}
-
 std::string format(Metric metric, double value) {
   if (is_counter(metric)) return fmt::format("{}", static_cast<std::int64_t>(value));
   return fmt::format("{:.9g}", value);
 }
 
 }  // namespace
+
+bool is_counter(Metric metric) {
+  return metric == Metric::step || metric == Metric::samples || metric == Metric::layer_updates;
+}
 
 const std::string& name_of(Metric metric) {
   static const std::array<std::string, kMetricCount> kNames = {"step",

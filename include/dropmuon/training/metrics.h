@@ -38,6 +38,8 @@ inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::cou
 // "test/accuracy", "time/train_s", ...
 const std::string& name_of(Metric metric);
 
+bool is_counter(Metric metric);  // whole numbers
+
 // Values at one moment; what was not measured stays empty in the files.
 class MetricsRow {
  public:
