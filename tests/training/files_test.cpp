@@ -80,6 +80,9 @@ TEST_CASE("weights survive a round trip and a damaged file is refused") {
   std::string reshaped = whole;
   reshaped.replace(reshaped.find("[3,3,3,1]"), 9, "[3,3,1,3]");
   CHECK(refused(reshaped));
+  std::string shrunk = whole;
+  shrunk.replace(shrunk.find("[0,108]"), 7, "[0,104]");
+  CHECK(refused(shrunk));
   const auto other = build_network({.channels = {3, 4, 5}, .pool = {1}}, {{6, 6, 1}, 10}, *backend);
   CHECK_THROWS_WITH(load_weights(path, *other, *backend),
                     Catch::Contains("6 tensors, the model has 8"));
