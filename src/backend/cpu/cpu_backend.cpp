@@ -21,9 +21,9 @@ std::string processor_name() {
 }
 
 // What a micro-batch may fill: the cores' L2 and a share of a usual L3. Measured on two Zen 5 cores
-// (1 MiB L2, 64-128-256 channels, batch 512, in turns): pieces of 32 and 64 images are fastest, 8 to
-// 16 take 2 to 8 % longer (the filters are streamed more often), 128 and the whole batch 5 to 9 %.
-// Not per thread, so that the cut does not depend on the number of threads.
+// (1 MiB L2, 64-128-256 channels, batch 512, in turns): pieces of 32 and 64 images are fastest, 8
+// to 16 take 2 to 8 % longer (the filters are streamed more often), 128 and the whole batch 5 to 9
+// %. Not per thread, so that the cut does not depend on the number of threads.
 constexpr std::size_t kCacheBytes = std::size_t{8} << 20;
 
 // Processors this process may run on, and no more than a container's quota pays for.
