@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "apply_adam.h"
+#include "device/items.h"
+#include "device/language.h"
+#include "device/pack.h"
+
+namespace dropmuon::kernels {
+namespace {
+
+struct Update {
+  AdamItem item;
+  AdamRule rule;
+  AdamScalars scalars;
+
+  template <int V>
+  __device__ __forceinline__ void apply(std::size_t i) const {
+    const Pack<V> g = load<V>(item.grad + i);
+    Pack<V> m = load<V>(item.first + i);
+    Pack<V> v = load<V>(item.second + i);
+    Pack<V> w = load<V>(item.value + i);
+    for (int k = 0; k < V; ++k) {
+      m.v[k] = rule.beta1 * m.v[k] + rule.first_weight * g.v[k];
+      v.v[k] = rule.beta2 * v.v[k] + rule.second_weight * g.v[k] * g.v[k];
+      const float step = m.v[k] * scalars.first_correction /
+                         (sqrtf(v.v[k] * scalars.second_correction) + rule.epsilon);
+      w.v[k] = w.v[k] * scalars.keep - scalars.learning_rate * step;
+    }
+    store<V>(item.first + i, m);
+    store<V>(item.second + i, v);
+    store<V>(item.value + i, w);
+  }
+};
+
+__global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
+    adam_kernel(const ItemTable<AdamItem> table, const AdamRule rule) {
+  const Share share = block_share(table);
+  const AdamItem& item = table.items[share.item];
+  const Update update{item, rule, *item.scalars};
+  const bool aligned = aligned16(item.value) && aligned16(item.grad) && aligned16(item.first) &&
+                       aligned16(item.second);
+  for_elements(share, item.size, aligned, update);
+}
+
+}  // namespace
+
+cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule,
+                       cudaStream_t stream) {
+  return for_tables(items, count, kMaxBlocks, [&](const ItemTable<AdamItem>& table) {
+    return launch(adam_kernel, table.blocks(), kThreads, 0, stream, table, rule);
+  });
+}
+
+}  // namespace dropmuon::kernels
