@@ -2,20 +2,23 @@
 add_library(dropmuon_settings INTERFACE)
 target_include_directories(dropmuon_settings INTERFACE ${PROJECT_SOURCE_DIR}/include)
 # Leaving members out of a designated initializer is how options are written here.
-target_compile_options(dropmuon_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
-                       -Wno-missing-field-initializers)
+function(dropmuon_cxx_options)
+  target_compile_options(dropmuon_settings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${ARGV}>")
+endfunction()
+dropmuon_cxx_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
 # errno after sqrt would keep its loops scalar; nothing here reads it.
-target_compile_options(dropmuon_settings INTERFACE -fno-math-errno)
+dropmuon_cxx_options(-fno-math-errno)
 if(DROPMUON_WERROR)
-  target_compile_options(dropmuon_settings INTERFACE -Werror)
+  dropmuon_cxx_options(-Werror)
+  target_compile_options(dropmuon_settings INTERFACE
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>")
 endif()
 if(DROPMUON_NATIVE)
   # 512-bit vectors: the loops here stream whole cache lines, where the wide registers pay.
-  target_compile_options(dropmuon_settings INTERFACE -march=native -mprefer-vector-width=512)
+  dropmuon_cxx_options(-march=native -mprefer-vector-width=512)
 endif()
 if(DROPMUON_SANITIZE)
-  target_compile_options(dropmuon_settings INTERFACE -fsanitize=${DROPMUON_SANITIZE}
-                         -fno-omit-frame-pointer)
+  dropmuon_cxx_options(-fsanitize=${DROPMUON_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(dropmuon_settings INTERFACE -fsanitize=${DROPMUON_SANITIZE})
 endif()
 

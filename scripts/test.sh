@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Everything a change must pass, from a bare Debian 12 up: packages, release build and all tests, then
-# the tests under AddressSanitizer + UBSan, then the threaded rooms under ThreadSanitizer.
+# the tests under AddressSanitizer + UBSan, then the threaded rooms under ThreadSanitizer. Where the
+# CUDA headers are, the CUDA backend is tested on the CPU; where nvcc is, it is compiled for GPUs.
 # DROPMUON_TEST_QUICK=1 stops after the release tests. The last line counts passed, failed, skipped.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -46,9 +47,18 @@ run_tests() {  # PRESET [CTEST OPTION...]
   passed=$((passed + tests - bad - quiet)) failed=$((failed + bad)) skipped=$((skipped + quiet))
 }
 
+without() {  # WHAT: a part of the checks that this machine has no means for
+  echo "test: $1"
+  skipped=$((skipped + 1))
+}
+
 scripts/install_packages.sh build data test || exit
 
 build release
+grep -q '^DROPMUON_CUDA_HEADERS:.*=/' build/release/CMakeCache.txt ||
+  without "the CUDA headers are not here, so the CUDA backend was not tested"
+grep -q '^CMAKE_CUDA_COMPILER:' build/release/CMakeCache.txt ||
+  without "nvcc is not here, so nothing was compiled for GPUs"
 run_tests release
 [ "${DROPMUON_TEST_QUICK:-0}" != 1 ] || finish
 
@@ -61,7 +71,6 @@ if scripts/install_packages.sh sanitize; then
   build tsan "${rooms[@]/#/test_}"
   run_tests tsan -R "^($(IFS='|'; echo "${rooms[*]}")):" -LE slow
 else
-  echo "test: clang-19 is not to be had here, so nothing ran under ThreadSanitizer"
-  skipped=$((skipped + 1))
+  without "clang-19 is not to be had here, so nothing ran under ThreadSanitizer"
 fi
 finish

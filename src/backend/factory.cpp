@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
+#include "cuda/make_backend.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
@@ -10,14 +11,17 @@
 namespace dropmuon {
 namespace {
 
-constexpr const char* kNoCuda = "this program was built without the CUDA backend";
-
 std::unique_ptr<Backend> make_cpu(const DeviceRequest& request) {
   if (request.precision != Precision::fp32) {
     fail(ExitCode::bad_config,
          "precision: the CPU computes in fp32 only; tf32 and bf16 need a CUDA device");
   }
   return std::make_unique<cpu::CpuBackend>(request.threads);
+}
+
+int gpu_index(const std::string& device) {
+  const std::size_t colon = device.find(':');
+  return colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
 }
 
 }  // namespace
@@ -36,18 +40,36 @@ std::string device_name_error(const std::string& device) {
 }
 
 std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
-  if (request.device.starts_with("cuda")) {
+  if (request.device == "cpu") return make_cpu(request);
+  const int index = gpu_index(request.device);
+  const std::string reason = cuda::unavailable_reason(index);
+  if (reason.empty()) return cuda::make_backend(index, request);
+  if (request.device != "auto") {
     fail(ExitCode::no_device, "device: {} was asked for, but {}; use device: cpu or auto",
-         request.device, kNoCuda);
+         request.device, reason);
   }
-  if (request.device == "auto") log::info("device: auto takes the CPU ({})", kNoCuda);
+  log::info("device: auto takes the CPU ({})", reason);
   return make_cpu(request);
+}
+
+std::string describe(const DeviceInfo& device) {
+  const std::string name = fmt::format("{}: {}", device.kind, device.name);
+  return device.threads == 0 ? name : fmt::format("{}, {} threads", name, device.threads);
 }
 
 std::vector<std::string> describe_devices() {
   const DeviceInfo cpu = cpu::CpuBackend(0).info();
-  return {fmt::format("cpu   {} ({} threads)", cpu.name, cpu.threads),
-          fmt::format("cuda  not available: {}", kNoCuda)};
+  std::vector<std::string> lines = {fmt::format("cpu   {} ({} threads)", cpu.name, cpu.threads)};
+  for (const std::string& line : cuda::describe_devices()) {
+    lines.push_back(fmt::format("cuda  {}", line));
+  }
+  return lines;
+}
+
+std::vector<std::pair<std::string, std::string>> library_versions() {
+  std::vector<std::pair<std::string, std::string>> versions = cpu::CpuBackend(0).info().libraries;
+  for (auto& version : cuda::library_versions()) versions.push_back(std::move(version));
+  return versions;
 }
 
 }  // namespace dropmuon

@@ -127,9 +127,7 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
 
   const DeviceInfo device = backend->info();
   BenchResult result{
-      .device = fmt::format("{}: {}, {} threads", device.kind, device.name, device.threads),
-      .batch_size = batch,
-      .micro_batch = trainer.micro_batch()};
+      .device = describe(device), .batch_size = batch, .micro_batch = trainer.micro_batch()};
   result.starts.resize(static_cast<std::size_t>(depth));
   for (int s = 0; s < depth; ++s) {
     BenchStart& start = result.starts[static_cast<std::size_t>(s)];
@@ -139,6 +137,7 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   }
   std::int64_t index = 0;
   for (int i = 0; i < options.warmup_steps; ++i) trainer.step(index++, ActiveSet::all(depth));
+  for (int s = 0; s < depth; ++s) trainer.step(index++, ActiveSet::suffix(s, depth));  // recorded
   if (orthogonalize.used()) orthogonalize.run();
   result.peak_flops = backend->measure_peak_flops();
   for (int round = 0; round < options.rounds; ++round) {
@@ -150,6 +149,10 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   }
   result.peak_flops = std::max(result.peak_flops, backend->measure_peak_flops());
   result.schemes = scheme_speeds(result);
+  result.recordings = backend->recording_counts();
+  if (device.memory_bytes > 0) {
+    result.device_memory_bytes = static_cast<double>(backend->allocated_bytes());
+  }
   result.peak_memory_bytes = peak_memory();
   return result;
 }
@@ -186,6 +189,12 @@ std::string to_text(const BenchResult& result) {
                        1e3 * newton_schulz, 100.0 * newton_schulz / full_seconds);
   }
   out += fmt::format("\npeak memory: {}\n", human_bytes(result.peak_memory_bytes));
+  if (result.device_memory_bytes > 0.0) {
+    out += fmt::format("device memory: {}\n", human_bytes(result.device_memory_bytes));
+    const RecordingCounts& steps = result.recordings;
+    out += fmt::format("steps: {} recorded, {} replayed, {} evicted\n", steps.recorded,
+                       steps.replayed, steps.evicted);
+  }
   return out;
 }
 
@@ -210,6 +219,10 @@ std::string to_json(const BenchResult& result) {
         {{"name", scheme.name}, {"seconds", scheme.seconds}, {"speed_up", scheme.speed_up}});
   }
   json["peak_memory_bytes"] = result.peak_memory_bytes;
+  json["device_memory_bytes"] = result.device_memory_bytes;
+  json["recordings"] = {{"recorded", result.recordings.recorded},
+                        {"replayed", result.recordings.replayed},
+                        {"evicted", result.recordings.evicted}};
   return json.dump(2) + "\n";
 }
 

@@ -93,8 +93,9 @@ std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,
   return schemes;
 }
 
-// What the process will hold at its peak, on top of what is resident now: either while the data set
-// moves to the device, when the training images exist twice, or in training.
+// What a device with memory of its own will hold, or the process at its peak, on top of what is
+// resident now: either while the data set moves to the device, when the training images exist
+// twice, or in training.
 double predict_peak(const Backend& backend, const Network& network, const DatasetInfo& info,
                     int train_count) {
   double filters = 0.0;
@@ -104,6 +105,9 @@ double predict_peak(const Backend& backend, const Network& network, const Datase
   };
   constexpr double kPackedCopies = 4.0;  // forward, backward, gradient sum, one term
   const double resident_set = bytes(train_count) + bytes(info.test_count);
+  if (backend.info().memory_bytes > 0) {
+    return resident_set + static_cast<double>(backend.allocated_bytes());
+  }
   const double loading = resident_set + bytes(train_count);
   const double training =
       resident_set + static_cast<double>(backend.allocated_bytes()) + kPackedCopies * filters;

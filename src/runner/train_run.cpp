@@ -13,8 +13,8 @@
 namespace dropmuon {
 namespace {
 
-std::string describe(const DeviceInfo& device) {
-  std::string text = fmt::format("{}: {}, {} threads", device.kind, device.name, device.threads);
+std::string describe_with_libraries(const DeviceInfo& device) {
+  std::string text = describe(device);
   for (const auto& [name, version] : device.libraries)
     text += fmt::format(", {} {}", name, version);
   return text;
@@ -103,8 +103,9 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   log::open_file(folder.file("log.txt"));
   Backend& backend = *inputs.backend;
   folder.write("provenance.json", provenance_json(config, backend.info(), inputs.data, command));
-  RunHeader header{
-      .folder = folder.path(), .device = describe(backend.info()), .data = describe(inputs.data)};
+  RunHeader header{.folder = folder.path(),
+                   .device = describe_with_libraries(backend.info()),
+                   .data = describe(inputs.data)};
   Trainer trainer(backend, config.experiment, std::move(inputs.data));
   header.model = describe(trainer.network());
   header.total_steps = trainer.total_steps();

@@ -47,6 +47,7 @@ std::string_view name_of(TrainStatus status) {
 
 Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset)
     : backend_(backend), experiment_(experiment) {
+  backend.forget_steps();  // of another trainer
   const TrainOptions& options = experiment_.train;
   batcher_ = std::make_unique<Batcher>(backend, dataset.train.count(), options.batch_size,
                                        experiment_.augment, experiment_.seed);

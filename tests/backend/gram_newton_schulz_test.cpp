@@ -5,7 +5,7 @@
 
 #include "catch.h"
 #include "matrices.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/optim/newton_schulz_coefficients.h>
 
 using namespace dropmuon;
@@ -96,7 +96,7 @@ TEST_CASE("oracle 10: the Gram form equals the standard form in double, with any
       CHECK((reference_gram(g, method) - standard).cwiseAbs().maxCoeff() <= 1e-8);
       // The fp32 code, held to the same statement within its precision.
       method.form = NewtonSchulzForm::gram;
-      const auto backend = make_backend({.device = "cpu", .threads = 2});
+      const auto backend = test_backend(2);
       CHECK(relative_difference(orthogonalize(*backend, g, method), standard) < 2e-5);
     }
   }
@@ -107,7 +107,7 @@ TEST_CASE("oracle 10: the Gram form equals the standard form in double, with any
 // expected.
 TEST_CASE("oracle 10: in fp32 the Gram form follows the standard form on hard spectra",
           "[newton_schulz]") {
-  const auto backend = make_backend({.device = "cpu", .threads = 2});
+  const auto backend = test_backend(2);
   const std::vector<std::pair<NewtonSchulzOptions, double>> methods = {
       {{.steps = 5}, 3e-4},
       {{.steps = 5, .coefficients = CoefficientSet::you}, 3e-4},
@@ -139,7 +139,7 @@ TEST_CASE("oracle 10: in fp32 the Gram form follows the standard form on hard sp
 
 TEST_CASE("oracle 10: without restarts many Gram steps diverge, with them they do not",
           "[newton_schulz]") {
-  const auto backend = make_backend({.device = "cpu", .threads = 2});
+  const auto backend = test_backend(2);
   const NewtonSchulzOptions options = {
       .steps = 12, .coefficients = CoefficientSet::polar_express, .safety = 1.01};
   const NewtonSchulz standard = in_form(options, NewtonSchulzForm::standard);

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Newton-Schulz on the CPU against singular value decompositions and the scalar polynomials.
+// Newton-Schulz against singular value decompositions and the scalar polynomials.
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "catch.h"
 #include "matrices.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/optim/newton_schulz_coefficients.h>
 
 using namespace dropmuon;
 
 namespace {
-
-std::unique_ptr<Backend> cpu() { return make_backend({.device = "cpu", .threads = 2}); }
 
 NewtonSchulz jordan(int steps = 5) { return make_newton_schulz({.steps = steps}); }
 NewtonSchulz you() { return make_newton_schulz({.coefficients = CoefficientSet::you}); }
@@ -36,7 +34,7 @@ double cosine(const MatrixF& a, const MatrixD& b) {
 
 TEST_CASE("oracle 2: the singular values of a diagonal input become phi of them",
           "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   MatrixD diagonal = MatrixD::Zero(7, 12);  // Frobenius norm 1
   const std::vector<double> values = {0.5, 0.1, 0.01, 0.001};
   double left = 1.0;
@@ -74,7 +72,7 @@ TEST_CASE("oracle 2: the singular values of a diagonal input become phi of them"
 
 TEST_CASE("oracle 3: output singular values stay in the band of the polynomials (fp32)",
           "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const auto spectrum = [](int n, double smallest, std::uint64_t seed) {
     Random random(seed, Purpose::synthetic_data, 1);
     std::vector<double> values;
@@ -106,7 +104,7 @@ TEST_CASE("oracle 3: output singular values stay in the band of the polynomials 
 }
 
 TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const MatrixD g = gaussian(128, 576, 4);
   const MatrixD exact = polar_factor(g);
   const auto error = [&](const NewtonSchulz& method, double cosine_at_least) {
@@ -124,7 +122,7 @@ TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newt
 }
 
 TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{64, 9}, {33, 70}, {48, 130}}) {
     const MatrixD g = gaussian(rows, cols, 5);
     const double nuclear = svd_of(g).singularValues().sum();
@@ -143,7 +141,7 @@ TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz]") 
 }
 
 TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)", "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const auto check_factor = [&](const NewtonSchulz& method, int n, double factor) {
     const MatrixD g = orthonormal_columns(n + 40, n, 6).transpose();
     const MatrixF out = orthogonalize(*backend, g, method);
@@ -159,7 +157,7 @@ TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)", "[newt
 
 TEST_CASE("oracle 7: the scale of the input does not matter, and zero gives zero",
           "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{64, 9}, {31, 7}, {48, 130}}) {
     const MatrixF g = gaussian(rows, cols, 7).cast<float>();
     const MatrixF base = orthogonalize(*backend, g, jordan());
@@ -177,7 +175,7 @@ TEST_CASE("oracle 7: the scale of the input does not matter, and zero gives zero
 
 TEST_CASE("oracle 8: transposing, permuting and rotating commute with Newton-Schulz",
           "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{64, 9}, {40, 97}, {128, 576}}) {
     const MatrixD g = gaussian(rows, cols, 8);
     const MatrixF base = orthogonalize(*backend, g, jordan());
@@ -210,14 +208,14 @@ TEST_CASE("oracle 9: normalisation keeps unscaled Polar Express from blowing up"
   CHECK(std::abs(apply_scalar(jordan(), 1.05) - 0.682) < 1e-3);
   // Rank one is the input with the largest singular value that normalisation allows: exactly 1.
   // phi has a slope of 7e4 there, so one rounding of that 1 may move the result by 4e-3.
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const MatrixD g = with_singular_values({1.05}, 20, 33, 11);
   const MatrixF out = orthogonalize(*backend, g, unscaled);
   CHECK(relative_difference(out, apply_scalar(unscaled, 1.0) / 1.05 * g) < 1e-2);
 }
 
 TEST_CASE("every shape agrees with the double-precision definition", "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{1, 1},
                                                                    {1, 7},
                                                                    {7, 1},
@@ -244,39 +242,45 @@ TEST_CASE("every shape agrees with the double-precision definition", "[newton_sc
 
 TEST_CASE("a group of matrices gives the bits of each alone, for any number of threads",
           "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const std::vector<std::pair<int, int>> shapes = {{64, 9},   {128, 300}, {10, 700}, {70, 40},
                                                    {20, 900}, {31, 900},  {900, 30}, {16, 1500},
                                                    {32, 800}, {25, 1000}};
   std::vector<MatrixF> in;
-  std::vector<MatrixF> out;
+  std::vector<Buffer<float>> device;  // input, output, input, ..
+  std::vector<DirectionItem> items;
   for (const auto& [rows, cols] : shapes) {
     in.push_back(gaussian(rows, cols, 13).cast<float>());
-    out.push_back(MatrixF::Zero(rows, cols));
+    const auto size = static_cast<std::size_t>(in.back().size());
+    device.emplace_back(*backend, size).upload(in.back().data());
+    device.emplace_back(*backend, size);
+    items.push_back({rows, cols, device[device.size() - 2].data(), device.back().data()});
   }
-  std::vector<DirectionItem> items;
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    items.push_back({shapes[i].first, shapes[i].second, in[i].data(), out[i].data()});
-  }
+  const auto out = [&](std::size_t i) {
+    MatrixF values(in[i].rows(), in[i].cols());
+    device[2 * i + 1].download(values.data());
+    return values;
+  };
   backend->prepare_orthogonalize(items, jordan());
-  for (int i = 0; i < 20; ++i) backend->orthogonalize(items, jordan());  // threads meet by chance
-  const auto single = make_backend({.device = "cpu", .threads = 1});
+  const int repeats = testing_cpu() ? 20 : 2;  // the CPU's threads meet by chance
+  for (int i = 0; i < repeats; ++i) backend->orthogonalize(items, jordan());
+  const auto single = test_backend(1);
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    CHECK(same(orthogonalize(*single, in[i], jordan()), out[i]));
+    CHECK(same(orthogonalize(*single, in[i], jordan()), out(i)));
   }
   backend->orthogonalize(std::span(items).subspan(1, 2), jordan());  // fewer than prepared for
-  CHECK(same(orthogonalize(*single, in[2], jordan()), out[2]));
+  CHECK(same(orthogonalize(*single, in[2], jordan()), out(2)));
 }
 
 TEST_CASE("orthogonalize refuses shapes it was not prepared for", "[newton_schulz]") {
-  const auto backend = cpu();
-  MatrixF m = MatrixF::Ones(40, 50);
+  const auto backend = test_backend(2);
+  const Buffer<float> m(*backend, 40 * 50);
   const std::vector<DirectionItem> items = {{40, 50, m.data(), m.data()}};
   CHECK_THROWS_AS(backend->orthogonalize(items, jordan()), Error);
 }
 
 TEST_CASE("oracle 12: the order of filter taps and channels does not matter", "[newton_schulz]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const int out = 20;
   const int taps = 9;
   const int in = 5;

@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "catch.h"
-#include <dropmuon/backend/factory.h>
+#include "compare.h"
+#include "test_backend.h"
 #include <dropmuon/core/random.h>
 
 using namespace dropmuon;
@@ -19,13 +20,29 @@ constexpr double kEpsilon = 6e-8;  // rounding of one fp32 operation
 // Tiny, odd, and longer than the pieces that threads take.
 const std::vector<std::size_t> kSizes = {1, 7, 31, 33, 64 * 9, 130 * 257, 10 * 2304 + 1, 70001};
 
-std::unique_ptr<Backend> cpu() { return make_backend({.device = "cpu", .threads = 2}); }
-
 Values random_values(std::size_t size, std::uint64_t seed) {
   Random random(seed, Purpose::synthetic_data, 0);
   Values out(size);
   for (float& value : out) value = static_cast<float>(random.normal());
   return out;
+}
+
+float dual_norm(Backend& backend, const Values& in, const Values& direction) {
+  const auto device_in = to_device(backend, in);
+  const auto device_direction = to_device(backend, direction);
+  const auto result = to_device(backend, Values{NAN});
+  const std::vector<DualNormItem> items = {
+      {in.size(), device_in.data(), device_direction.data(), result.data()}};
+  backend.dual_norms(items);
+  return to_host(result)[0];
+}
+
+Values normalized(Backend& backend, SimpleNorm norm, int rows, int cols, const Values& in) {
+  const auto device_in = to_device(backend, in);
+  const auto out = to_device(backend, Values(in.size(), NAN));
+  const std::vector<NormalizeItem> items = {{norm, {rows, cols, device_in.data(), out.data()}}};
+  backend.normalize(items);
+  return to_host(out);
 }
 
 // |found - expected| <= steps roundings of a number of the given size.
@@ -39,7 +56,7 @@ void check_close(double found, double expected, double magnitude, int steps) {
 }  // namespace
 
 TEST_CASE("update_momentum follows its formula", "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const std::vector<MomentumRule> rules = {
       {.mu = 0.9F, .grad_weight = 0.1F},
       {.mu = 0.9F, .grad_weight = 1.0F, .coupled_decay = 0.03F},
@@ -50,12 +67,16 @@ TEST_CASE("update_momentum follows its formula", "[optimizer_ops]") {
       const Values grad = random_values(size, 1);
       const Values value = random_values(size, 2);
       const Values before = random_values(size, 3);
-      Values momentum = before;
-      Values direction(size, NAN);
-      const std::vector<MomentumItem> items = {{size, grad.data(),
-                                                rule.coupled_decay != 0.0F ? value.data() : nullptr,
-                                                momentum.data(), direction.data()}};
+      const auto device_grad = to_device(*backend, grad);
+      const auto device_value = to_device(*backend, value);
+      const auto device_momentum = to_device(*backend, before);
+      const auto device_direction = to_device(*backend, Values(size, NAN));
+      const std::vector<MomentumItem> items = {
+          {size, device_grad.data(), rule.coupled_decay != 0.0F ? device_value.data() : nullptr,
+           device_momentum.data(), device_direction.data()}};
       backend->update_momentum(items, rule);
+      const Values momentum = to_host(device_momentum);
+      const Values direction = to_host(device_direction);
       const double mu = rule.mu;
       for (std::size_t i = 0; i < size; ++i) {
         const double g = rule.grad_weight * (grad[i] + double{rule.coupled_decay} * value[i]);
@@ -71,53 +92,55 @@ TEST_CASE("update_momentum follows its formula", "[optimizer_ops]") {
 }
 
 TEST_CASE("without Nesterov the direction may be the momentum itself", "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const std::size_t size = 40001;
-  const Values grad = random_values(size, 1);
-  Values apart = random_values(size, 2);
-  Values together = apart;
-  Values direction(size);
+  const auto grad = to_device(*backend, random_values(size, 1));
+  const auto apart = to_device(*backend, random_values(size, 2));
+  const auto together = to_device(*backend, random_values(size, 2));
+  const Buffer<float> direction(*backend, size);
   const MomentumRule rule;
   const std::vector<MomentumItem> items = {
       {size, grad.data(), nullptr, apart.data(), direction.data()},
       {size, grad.data(), nullptr, together.data(), together.data()}};
   backend->update_momentum(items, rule);
-  CHECK(apart == together);
-  CHECK(apart == direction);
+  CHECK(to_host(apart) == to_host(together));
+  CHECK(to_host(apart) == to_host(direction));
 }
 
 TEST_CASE("dual_norms adds in double", "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   for (const std::size_t size : kSizes) {
     const Values in = random_values(size, 1);
     const Values direction = random_values(size, 2);
     double expected = 0.0;
     for (std::size_t i = 0; i < size; ++i) expected += static_cast<double>(in[i]) * direction[i];
-    float result = NAN;
-    const std::vector<DualNormItem> items = {{size, in.data(), direction.data(), &result}};
-    backend->dual_norms(items);
+    const float result = dual_norm(*backend, in, direction);
     check_close(result, expected, std::abs(expected) + 1e-6, 1);  // only the last rounding is fp32
-    const float two_threads = result;
-    make_backend({.device = "cpu", .threads = 1})->dual_norms(items);
-    CHECK(result == two_threads);
+    CHECK(dual_norm(*test_backend(1), in, direction) == result);
   }
 }
 
 TEST_CASE("apply_update follows its formula, with and without decay and dual norm",
           "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const float lr = 0.03F;
   const float keep = 0.997F;
   const float dual = 5.5F;
+  const auto device_lr = to_device(*backend, Values{lr});
+  const auto device_keep = to_device(*backend, Values{keep});
+  const auto device_dual = to_device(*backend, Values{dual});
   for (const std::size_t size : kSizes) {
     const Values before = random_values(size, 1);
     const Values direction = random_values(size, 2);
-    for (const float* keep_of : {static_cast<const float*>(nullptr), &keep}) {
-      for (const float* dual_of : {static_cast<const float*>(nullptr), &dual}) {
-        Values value = before;
-        const std::vector<UpdateItem> items = {
-            {size, value.data(), direction.data(), 1.7F, &lr, keep_of, dual_of}};
+    const auto device_direction = to_device(*backend, direction);
+    for (const float* keep_of : std::initializer_list<const float*>{nullptr, device_keep.data()}) {
+      for (const float* dual_of :
+           std::initializer_list<const float*>{nullptr, device_dual.data()}) {
+        const auto device_value = to_device(*backend, before);
+        const std::vector<UpdateItem> items = {{size, device_value.data(), device_direction.data(),
+                                                1.7F, device_lr.data(), keep_of, dual_of}};
         backend->apply_update(items);
+        const Values value = to_host(device_value);
         const double step = 1.7F * double{lr} * (dual_of != nullptr ? double{dual} : 1.0);
         const double factor = keep_of != nullptr ? double{keep} : 1.0;
         for (std::size_t i = 0; i < size; ++i) {
@@ -130,24 +153,30 @@ TEST_CASE("apply_update follows its formula, with and without decay and dual nor
 }
 
 TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const AdamRule rule = {.epsilon = 0.01F};  // large enough to be seen
   const AdamScalars scalars = {.learning_rate = 0.01F,
                                .keep = 0.999F,
                                .first_correction = 5.0F,
                                .second_correction = 300.0F};
+  const auto device_scalars = to_device(*backend, std::vector{scalars});
   for (const std::size_t size : kSizes) {
     const Values grad = random_values(size, 1);
     const Values value_before = random_values(size, 2);
     const Values first_before = random_values(size, 3);
     Values second_before = random_values(size, 4);
     for (float& v : second_before) v *= v;
-    Values value = value_before;
-    Values first = first_before;
-    Values second = second_before;
-    const std::vector<AdamItem> items = {
-        {size, value.data(), grad.data(), first.data(), second.data(), &scalars}};
+    const auto device_grad = to_device(*backend, grad);
+    const auto device_value = to_device(*backend, value_before);
+    const auto device_first = to_device(*backend, first_before);
+    const auto device_second = to_device(*backend, second_before);
+    const std::vector<AdamItem> items = {{size, device_value.data(), device_grad.data(),
+                                          device_first.data(), device_second.data(),
+                                          device_scalars.data()}};
     backend->apply_adam(items, rule);
+    const Values value = to_host(device_value);
+    const Values first = to_host(device_first);
+    const Values second = to_host(device_second);
     const double beta1 = rule.beta1;
     const double beta2 = rule.beta2;
     for (std::size_t i = 0; i < size; ++i) {
@@ -168,7 +197,7 @@ TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
 
 TEST_CASE("normalize divides by the norm of all, of columns or of rows, or takes signs",
           "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const std::vector<std::pair<int, int>> shapes = {{1, 1},  {7, 1},     {1, 33},    {31, 33},
                                                    {64, 9}, {10, 2304}, {130, 257}, {300, 65}};
   for (const auto& [rows, cols] : shapes) {
@@ -190,16 +219,10 @@ TEST_CASE("normalize divides by the norm of all, of columns or of rows, or takes
         norm += square;
       }
     }
-    const auto run = [&](SimpleNorm kind) {
-      Values out(size, NAN);
-      const std::vector<NormalizeItem> items = {{kind, {rows, cols, in.data(), out.data()}}};
-      backend->normalize(items);
-      return out;
-    };
-    const Values sign = run(SimpleNorm::max_abs);
-    const Values unit = run(SimpleNorm::euclidean);
-    const Values columns = run(SimpleNorm::column);
-    const Values by_row = run(SimpleNorm::row);
+    const Values sign = normalized(*backend, SimpleNorm::max_abs, rows, cols, in);
+    const Values unit = normalized(*backend, SimpleNorm::euclidean, rows, cols, in);
+    const Values columns = normalized(*backend, SimpleNorm::column, rows, cols, in);
+    const Values by_row = normalized(*backend, SimpleNorm::row, rows, cols, in);
     for (int r = 0; r < rows; ++r) {
       for (int c = 0; c < cols; ++c) {
         const std::size_t i = at(r, c);
@@ -215,16 +238,13 @@ TEST_CASE("normalize divides by the norm of all, of columns or of rows, or takes
 }
 
 TEST_CASE("normalize keeps zero at zero and survives extreme scales", "[optimizer_ops]") {
-  const auto backend = cpu();
+  const auto backend = test_backend(2);
   const float tiny = std::numeric_limits<float>::denorm_min();
   const float huge = std::numeric_limits<float>::max();
   for (const SimpleNorm norm :
        {SimpleNorm::max_abs, SimpleNorm::euclidean, SimpleNorm::column, SimpleNorm::row}) {
     for (const float c : {0.0F, tiny, huge}) {
-      const Values in(4, c);
-      Values out(4, NAN);
-      const std::vector<NormalizeItem> items = {{norm, {2, 2, in.data(), out.data()}}};
-      backend->normalize(items);
+      const Values out = normalized(*backend, norm, 2, 2, Values(4, c));
       const double one = norm == SimpleNorm::max_abs     ? 1.0
                          : norm == SimpleNorm::euclidean ? 0.5
                                                          : std::sqrt(0.5);

@@ -34,7 +34,7 @@ double bound(int k, double alpha) { return alpha * k * 6e-8; }
 }  // namespace
 
 TEST_CASE("oracle 11: x x^T equals its transpose bit for bit, and the full product",
-          "[symmetric_product]") {
+          "[symmetric_product][cpu]") {
   for (const int n : {1, 9, 10, 27, 64, 127, 128, 257}) {
     for (const float alpha : {1.0F, 400.0F}) {
       const auto backend = make_backend({.device = "cpu", .threads = 2});
@@ -54,7 +54,7 @@ TEST_CASE("oracle 11: x x^T equals its transpose bit for bit, and the full produ
 }
 
 TEST_CASE("oracle 11: products of polynomials of one symmetric matrix stay symmetric",
-          "[symmetric_product]") {
+          "[symmetric_product][cpu]") {
   const auto backend = make_backend({.device = "cpu", .threads = 2});
   for (const int n : {1, 9, 10, 27, 33, 64, 127, 128, 257}) {
     const MatrixF x = (gaussian(n, n + 5, 3) / std::sqrt(2.0 * n)).cast<float>();
@@ -81,7 +81,7 @@ TEST_CASE("oracle 11: products of polynomials of one symmetric matrix stay symme
   }
 }
 
-TEST_CASE("x^T x of a tall matrix needs no transposed copy", "[symmetric_product]") {
+TEST_CASE("x^T x of a tall matrix needs no transposed copy", "[symmetric_product][cpu]") {
   const int rows = 131;
   const int n = 37;
   const MatrixF x = gaussian(rows, n, 5).cast<float>();

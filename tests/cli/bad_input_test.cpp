@@ -25,7 +25,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 void check(const Sandbox& sandbox, const BadCase& c) {
   const Outcome outcome =
-      run_script(replaced(replaced(c.script, "{p}", DROPMUON_PROGRAM), "{d}", sandbox / "."));
+      run_script(replaced(replaced(c.script, "{p}", program()), "{d}", sandbox / "."));
   CAPTURE(c.script, outcome.output);
   CHECK(outcome.code == c.code);
   CHECK_THAT(outcome.output, Catch::Contains(c.expected));
@@ -83,7 +83,7 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
             "sampling.weights"},
            {"{p} train {d}/good.yaml sampling.scheme=tau_nice sampling.tau=9", 78, "sampling.tau"},
            {"{p} train {d}/good.yaml 'model.channels=[4,4,4,4,4,4]'", 78, "model.pool"},
-           {"{p} train {d}/good.yaml precision=bf16", 78, "precision"},
+           {"{p} train {d}/good.yaml device=cpu precision=bf16", 78, "precision"},
            {"{p} train {d}/good.yaml optimizer.weight_decay=1e3", 78, "optimizer.weight_decay"},
            {"{p} data minst", 78, "did you mean 'mnist'?"},
        }) {
@@ -126,9 +126,10 @@ TEST_CASE("missing and damaged files are named and exit with 66 and 65") {
 
 TEST_CASE("a device that is not there exits with 69 and its reason") {
   const Sandbox sandbox;
-  check(sandbox, {"{p} train {d}/good.yaml device=cuda", 69, "device: cuda was asked for, but"});
+  check(sandbox, {std::string(kHideGpu) + "{p} train {d}/good.yaml device=cuda", 69,
+                  "device: cuda was asked for, but"});
   check(sandbox,
-        {"{p} bench {d}/good.yaml device=cuda:1", 69, "device: cuda:1 was asked for, but"});
+        {"{p} bench {d}/good.yaml device=cuda:99", 69, "device: cuda:99 was asked for, but"});
   check(sandbox, {"{p} train {d}/good.yaml device=cdua", 78, "did you mean 'cuda'?"});
 }
 

@@ -81,8 +81,8 @@ TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
     const Sandbox sandbox;
     // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
     const Outcome outcome =
-        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " +
-                   DROPMUON_PROGRAM + " train " + sandbox.config() + " train.epochs=100000");
+        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " + program() +
+                   " train " + sandbox.config() + " train.epochs=100000");
     CAPTURE(signal, outcome.output);
     CHECK(outcome.code == 75);
     CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
@@ -132,7 +132,8 @@ TEST_CASE("plan, bench, data, config and info answer") {
 
 TEST_CASE("auto takes the CPU and says so") {
   const Sandbox sandbox;
-  const Outcome outcome = run_program("train " + sandbox.config() + " train.max_steps=1");
+  const Outcome outcome =
+      run_script(kHideGpu + program() + " train " + sandbox.config() + " train.max_steps=1");
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.output, Catch::Contains("device: auto takes the CPU"));
 }
@@ -161,11 +162,11 @@ os.close(master)
 status = os.waitpid(child, 0)[1]
 print("bar" if b"ETA" in shown else "no bar", "code", os.waitstatus_to_exitcode(status))
 )");
-  const std::string program = std::string(" ") + DROPMUON_PROGRAM + " train " + sandbox.config();
-  CHECK(run_script("python3 " + script + " stay" + program).output == "bar code 0\n");
-  CHECK(run_script("python3 " + script + " stay" + program + " -q").output == "no bar code 0\n");
+  const std::string command = " " + program() + " train " + sandbox.config();
+  CHECK(run_script("python3 " + script + " stay" + command).output == "bar code 0\n");
+  CHECK(run_script("python3 " + script + " stay" + command + " -q").output == "no bar code 0\n");
   const std::string folder = " train.epochs=100000 runs_dir=" + (sandbox / "gone");
-  CHECK(run_script("python3 " + script + " hang-up" + program + folder).output == "bar code 75\n");
+  CHECK(run_script("python3 " + script + " hang-up" + command + folder).output == "bar code 75\n");
   for (const auto& entry : std::filesystem::directory_iterator(sandbox / "gone/small")) {
     CHECK(Sandbox::read(entry.path().string() + "/STATUS") == "stopped\n");
   }

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "files.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/core/random.h>
 #include <dropmuon/dataset/batcher.h>
 
@@ -108,7 +108,7 @@ double gather_error(Backend& backend, const Dataset& dataset, Batcher& batcher, 
 }  // namespace
 
 TEST_CASE("every epoch is a new permutation, cut into whole batches") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const auto& [count, batch_size] : {std::pair{60, 6}, {61, 6}, {65, 6}, {7, 7}, {1, 1}}) {
     CAPTURE(count, batch_size);
     Batcher batcher(*backend, count, batch_size, {}, 42);
@@ -133,7 +133,7 @@ TEST_CASE("every epoch is a new permutation, cut into whole batches") {
 }
 
 TEST_CASE("what an epoch leaves out changes, so that every image is seen") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   Batcher batcher(*backend, 15, 8, {}, 1);
   std::set<std::int32_t> seen;
   for (std::int64_t step = 0; step < 20; ++step) {
@@ -144,7 +144,7 @@ TEST_CASE("what an epoch leaves out changes, so that every image is seen") {
 }
 
 TEST_CASE("shuffles are uniform: every image is first equally often") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   Batcher batcher(*backend, 5, 5, {}, 3);
   std::array<std::array<int, 5>, 5> places{};
   constexpr int kEpochs = 5000;
@@ -159,7 +159,7 @@ TEST_CASE("shuffles are uniform: every image is first equally often") {
 }
 
 TEST_CASE("jumping to a step gives what walking to it gives, and depends on the seed") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   const AugmentOptions augment{.crop = 3, .flip = true};
   Batcher walker(*backend, 50, 7, augment, 9);
   std::map<std::int64_t, Batch> walked;
@@ -175,13 +175,13 @@ TEST_CASE("jumping to a step gives what walking to it gives, and depends on the 
 }
 
 TEST_CASE("an image seen again is cropped in another way") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   Batcher batcher(*backend, 40, 40, {.crop = 4, .flip = true}, 0);
   CHECK(draw(*backend, batcher, 0).moves != draw(*backend, batcher, 1).moves);
 }
 
 TEST_CASE("crop windows are uniform in [-crop, crop], flips are fair coins") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const auto& [crop, flip] : {std::pair{2, true}, {2, false}, {0, true}, {127, false}}) {
     CAPTURE(crop, flip);
     Batcher batcher(*backend, 2000, 2000, {.crop = crop, .flip = flip}, 5);
@@ -212,7 +212,7 @@ TEST_CASE("crop windows are uniform in [-crop, crop], flips are fair coins") {
 }
 
 TEST_CASE("turning the flip on does not change the crops") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   Batcher crop_only(*backend, 30, 30, {.crop = 4, .flip = false}, 5);
   Batcher both(*backend, 30, 30, {.crop = 4, .flip = true}, 5);
   Batch with_flip = draw(*backend, both, 3);
@@ -223,7 +223,7 @@ TEST_CASE("turning the flip on does not change the crops") {
 }
 
 TEST_CASE("gathered batches agree with a scalar reference at odd sizes") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   const std::vector<ImageShape> shapes{{1, 1, 1}, {3, 5, 1}, {7, 4, 3}, {5, 5, 2}, {28, 28, 1}};
   const std::vector<AugmentOptions> options{{}, {0, true}, {2, false}, {2, true}, {9, true}};
   for (const ImageShape& shape : shapes) {
@@ -238,7 +238,7 @@ TEST_CASE("gathered batches agree with a scalar reference at odd sizes") {
 }
 
 TEST_CASE("a split knows its size and gathers any subset of a batch") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   const Dataset dataset = random_dataset({2, 2, 1}, 9);
   DeviceSplit split(*backend, dataset, dataset.train);
   CHECK(split.count() == 9);
@@ -256,7 +256,7 @@ TEST_CASE("a split knows its size and gathers any subset of a batch") {
 }
 
 TEST_CASE("batches that cannot be made are refused by the name of the key") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   expect_error(ExitCode::bad_config, {"train.batch_size", "1 to 100", "found 101"},
                [&] { Batcher(*backend, 100, 101, {}, 0); });
   expect_error(ExitCode::bad_config, {"train.batch_size", "found 0"},

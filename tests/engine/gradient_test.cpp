@@ -7,7 +7,7 @@ using namespace dropmuon;
 
 TEST_CASE(
     "oracle 24: central differences match the gradients of the double twin, every layer kind") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
     Harness harness(*backend, model, 3);
@@ -35,7 +35,7 @@ TEST_CASE(
 }
 
 TEST_CASE("logits, loss and every gradient agree with the double twin, every layer kind") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
     Harness harness(*backend, model, 5);
@@ -52,7 +52,7 @@ TEST_CASE("logits, loss and every gradient agree with the double twin, every lay
 }
 
 TEST_CASE("oracle 24: the gradient of the mean loss does not depend on the micro-batch split") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
     Harness whole(*backend, model, 9);

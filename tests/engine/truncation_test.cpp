@@ -36,7 +36,7 @@ std::vector<ActiveSet> interesting_sets(int depth) {
 
 TEST_CASE(
     "oracle 17: truncated gradients equal the full ones bit for bit, the others stay untouched") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
     Harness full(*backend, model, 5);
@@ -59,7 +59,7 @@ TEST_CASE(
 }
 
 TEST_CASE("oracle 17: call counts prove that nothing below the first active layer is computed") {
-  CountingBackend backend(make_backend({.device = "cpu"}));
+  CountingBackend backend(test_backend());
   const ModelCase model{
       "four convs", {.channels = {4, 5, 6, 7}, .pool = {1, 2, 1, 2}}, {{8, 8, 1}, 10}};
   Harness harness(backend, model, 3);
@@ -90,7 +90,7 @@ TEST_CASE("oracle 17: call counts prove that nothing below the first active laye
 }
 
 TEST_CASE("evaluation keeps nothing for backward and allocates nothing, nor does a step") {
-  CountingBackend backend(make_backend({.device = "cpu"}));
+  CountingBackend backend(test_backend());
   Harness harness(backend, {"", {.channels = {4, 6}}, {{9, 9, 1}, 10}}, 4);
   backend.counts.clear();
   harness.network().forward(4, nullptr);
@@ -101,7 +101,7 @@ TEST_CASE("evaluation keeps nothing for backward and allocates nothing, nor does
 }
 
 TEST_CASE("evaluation and training passes give the same logits bit for bit") {
-  const auto backend = make_backend({.device = "cpu"});
+  const auto backend = test_backend();
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
     Harness harness(*backend, model, 5);
@@ -116,7 +116,7 @@ TEST_CASE("evaluation and training passes give the same logits bit for bit") {
 }
 
 TEST_CASE("frozen layers keep their packed filters: only moved layers are loaded again") {
-  CountingBackend backend(make_backend({.device = "cpu"}));
+  CountingBackend backend(test_backend());
   Harness harness(backend, {"", {.channels = {4, 6, 5}}, {{9, 9, 1}, 10}}, 4);
   backend.counts.clear();
   harness.network().params_changed(ActiveSet::suffix(1, 4));

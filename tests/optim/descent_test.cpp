@@ -127,7 +127,7 @@ TEST_CASE("oracle 23: Drop-Muon's sharp step keeps the promise on every subset",
       promised += nuclear * nuclear * (gamma - smoothness(f, i, set) * gamma * gamma / 2.0);
     }
     const auto optimizer = model.optimizer(options);
-    take_step(*optimizer, ActiveSet::of(layers, 3), 1.0 / largest);
+    take_step(model, *optimizer, ActiveSet::of(layers, 3), 1.0 / largest);
     for (std::size_t i = 0; i < 3; ++i) f.x[i] = model.matrix(i).cast<double>();
     CAPTURE(bits);
     CHECK(before - f.value() >= 0.999 * promised);

@@ -34,7 +34,7 @@ MatrixD moved_by(const OptimizerOptions& options, const MatrixF& gradient) {
   std::fill(model.value(0).begin(), model.value(0).end(), 0.0F);
   std::copy_n(gradient.data(), gradient.size(), model.grad(0).begin());
   const auto optimizer = model.optimizer(options, 1);
-  take_step(*optimizer, ActiveSet::all(1), kLr);
+  take_step(model, *optimizer, ActiveSet::all(1), kLr);
   return -model.matrix(0).cast<double>() / kLr;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A few parameters in plain memory, as the CPU backend takes them.
+// A few parameters on the device, with copies in host memory that tests read and write: take_step
+// brings them there and back.
 #pragma once
 
 #include <vector>
 
 #include "matrices.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
+#include <dropmuon/backend/buffer.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/random.h>
 #include <dropmuon/optim/optimizer.h>
@@ -14,23 +16,33 @@ namespace dropmuon {
 
 class Model {
  public:
-  explicit Model(int threads = 2) : backend_(make_backend({.device = "cpu", .threads = threads})) {}
+  explicit Model(int threads = 2) : backend_(test_backend(threads)) {}
 
   void add(int layer, ParamKind kind, const Shape& shape) {
     const std::size_t i = values_.size();
     values_.push_back(noise(shape.size(), 2 * i));
     grads_.push_back(noise(shape.size(), 2 * i + 1));
-    Param param{
-        .name = fmt::format("layers.{}.{}", layer, kind == ParamKind::vector ? "bias" : "weight"),
-        .kind = kind,
-        .layer = layer,
-        .shape = shape,
-        .value = nullptr,
-        .grad = nullptr};
-    params_.push_back(param);
-    for (std::size_t p = 0; p <= i; ++p) {
-      params_[p].value = values_[p].data();
-      params_[p].grad = grads_[p].data();
+    device_values_.emplace_back(*backend_, shape.size());
+    device_grads_.emplace_back(*backend_, shape.size());
+    params_.push_back(
+        {.name = fmt::format("layers.{}.{}", layer, kind == ParamKind::vector ? "bias" : "weight"),
+         .kind = kind,
+         .layer = layer,
+         .shape = shape,
+         .value = device_values_.back().data(),
+         .grad = device_grads_.back().data()});
+  }
+
+  void upload() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      device_values_[i].upload(values_[i].data());
+      device_grads_[i].upload(grads_[i].data());
+    }
+  }
+  void download() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      device_values_[i].download(values_[i].data());
+      device_grads_[i].download(grads_[i].data());
     }
   }
 
@@ -78,12 +90,22 @@ class Model {
   std::unique_ptr<Backend> backend_;
   std::vector<std::vector<float>> values_;
   std::vector<std::vector<float>> grads_;
+  std::vector<Buffer<float>> device_values_;
+  std::vector<Buffer<float>> device_grads_;
   std::vector<Param> params_;
 };
 
-inline void take_step(Optimizer& optimizer, const ActiveSet& active, double lr) {
+inline void take_step(Model& model, Optimizer& optimizer, const ActiveSet& active, double lr) {
+  model.upload();
   optimizer.prepare(active, lr);
   optimizer.step(active);
+  model.download();
+}
+
+inline std::vector<float> copy_of(Model& model, const StateTensor& tensor) {
+  std::vector<float> values(tensor.size);
+  model.backend().download(values.data(), tensor.data, tensor.size * sizeof(float));
+  return values;
 }
 
 }  // namespace dropmuon

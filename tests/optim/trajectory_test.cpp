@@ -61,7 +61,7 @@ TEST_CASE("oracle 15: averaged and summed momentum give the same radius steps", 
     for (int step = 0; step < kSteps; ++step) {
       fill_gradients(model, step);
       x -= kLr * sum.step(widen(model.grad(2).data(), model.params()[2]), StepMode::radius);
-      take_step(*optimizer, ActiveSet::all(3), kLr);
+      take_step(model, *optimizer, ActiveSet::all(3), kLr);
       CHECK(relative(model.matrix(2).cast<double>(), x) < 1e-5);
     }
   }
@@ -78,7 +78,7 @@ TEST_CASE("oracle 15: in sharp mode averaged and summed momentum differ by 1 / b
   for (int step = 0; step < 3; ++step) {
     model.randomise_gradients(static_cast<std::uint64_t>(step));
     const MatrixD before = model.matrix(2).cast<double>();
-    take_step(*optimizer, ActiveSet::all(3), kLr);
+    take_step(model, *optimizer, ActiveSet::all(3), kLr);
     const MatrixD moved = (before - model.matrix(2).cast<double>()) / kLr;
     const MatrixD summed =
         sum.step(widen(model.grad(2).data(), model.params()[2]), StepMode::sharp);
@@ -114,7 +114,7 @@ TEST_CASE("Muon follows its formula on filters, matrices and vectors", "[traject
           const MatrixD moved = muon[i].step(widen(model.grad(i).data(), param), mode);
           x[i] = (1.0 - lr * 0.1) * x[i] - lr * scale * moved;
         }
-        take_step(*optimizer, active, lr);
+        take_step(model, *optimizer, active, lr);
       }
       for (std::size_t i = 0; i < 6; ++i) {
         CAPTURE(i, static_cast<int>(mode), static_cast<int>(nesterov));
@@ -136,7 +136,7 @@ TEST_CASE("SGD follows its formula, with and without Nesterov", "[trajectory]") 
       const MatrixD g = widen(model.grad(0).data(), model.params()[0]) + 0.02 * x;
       v = 0.9 * v + g;
       x -= kLr * (nesterov == Nesterov::yes ? MatrixD(g + 0.9 * v) : v);
-      take_step(*optimizer, ActiveSet::all(3), kLr);
+      take_step(model, *optimizer, ActiveSet::all(3), kLr);
     }
     CHECK(relative(model.matrix(0).cast<double>(), x) < 1e-5);
   }
@@ -164,7 +164,7 @@ TEST_CASE("AdamW corrects its averages by each layer's own step count", "[trajec
       x[p] = (1.0 - 0.01 * 0.05) * x[p];
       x[p].array() -= 0.01 * mean.array() / (root.array() + 1e-8);
     }
-    take_step(*optimizer, active, 0.01);
+    take_step(model, *optimizer, active, 0.01);
   }
   CHECK(relative(model.matrix(0).cast<double>(), x[0]) < 1e-5);
   CHECK(relative(model.matrix(4).cast<double>(), x[1]) < 1e-5);
@@ -176,9 +176,9 @@ TEST_CASE("the learning rate is read when the step runs, not when it was first b
   const auto optimizer = model.optimizer({.momentum = 0.0});
   const ActiveSet active = ActiveSet::all(3);
   const MatrixF start = model.matrix(2);
-  take_step(*optimizer, active, 0.25);
+  take_step(model, *optimizer, active, 0.25);
   const MatrixF first = model.matrix(2);
-  take_step(*optimizer, active, 0.5);
+  take_step(model, *optimizer, active, 0.5);
   const MatrixF second = model.matrix(2);
   CHECK(((second - first) - 2.0F * (first - start)).cwiseAbs().maxCoeff() < 1e-6F);
 }

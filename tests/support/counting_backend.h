@@ -85,8 +85,10 @@ class CountingBackend final : public Backend {
   }
 
   void run_step(std::uint64_t key, const std::function<void()>& body) override {
-    inner_->run_step(key, body);
+    tally("run_step"), inner_->run_step(key, body);
   }
+  void forget_steps() override { inner_->forget_steps(); }
+  RecordingCounts recording_counts() const override { return inner_->recording_counts(); }
   void mark(Phase phase) override { inner_->mark(phase); }
   PhaseSeconds phase_seconds() override { return inner_->phase_seconds(); }
   double measure_peak_flops() override { return inner_->measure_peak_flops(); }

@@ -7,7 +7,7 @@
 
 #include <Eigen/Dense>
 
-#include <dropmuon/backend/backend.h>
+#include <dropmuon/backend/buffer.h>
 #include <dropmuon/core/random.h>
 
 namespace dropmuon {
@@ -45,10 +45,16 @@ inline MatrixD polar_factor(const MatrixD& m) {
 
 inline MatrixF orthogonalize(Backend& backend, const MatrixF& in, const NewtonSchulz& method) {
   MatrixF out(in.rows(), in.cols());
-  const std::vector<DirectionItem> items = {
-      {static_cast<int>(in.rows()), static_cast<int>(in.cols()), in.data(), out.data()}};
+  const auto size = static_cast<std::size_t>(in.size());
+  Buffer<float> device_in(backend, size);
+  device_in.upload(in.data());
+  const Buffer<float> device_out(backend, size);
+  const std::vector<DirectionItem> items = {{static_cast<int>(in.rows()),
+                                             static_cast<int>(in.cols()), device_in.data(),
+                                             device_out.data()}};
   backend.prepare_orthogonalize(items, method);
   backend.orthogonalize(items, method);
+  device_out.download(out.data());
   return out;
 }
 

@@ -6,7 +6,7 @@
 
 #include "catch.h"
 #include "compare.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/engine/network.h>
 #include <dropmuon/optim/optimizer.h>
 
@@ -56,7 +56,7 @@ class GoldenRun {
         data_(read_floats("problem.bin")),
         meta_(read_json(trace + ".json")),
         expected_(read_floats(trace + ".bin")),
-        backend_(make_backend({.device = "cpu"})) {
+        backend_(test_backend()) {
     const std::vector<int> image = problem_.at("image");
     network_ = build_network({.channels = problem_.at("channels").get<std::vector<int>>()},
                              {{image[0], image[1], image[2]}, problem_.at("classes")}, *backend_);

@@ -54,8 +54,8 @@ TEST_CASE("oracle 16: through whole steps, frozen layers keep their weights bit 
   for (const OptimizerOptions& optimizer : all_optimizers()) {
     Experiment experiment = small_experiment();
     experiment.optimizer = optimizer;
-    const auto backend = make_backend({.device = "cpu"});
-    Trainer trainer(*backend, experiment, load_dataset(experiment.data));
+    const auto backend = test_backend();
+    Trainer trainer(*backend, experiment, small_dataset(experiment));
     trainer.step(0, ActiveSet::all(4));
     int index = 1;
     for (const auto& layers : {std::vector<int>{3}, {1, 2, 3}, {0, 2}, {2, 3}, {1}}) {
@@ -119,7 +119,7 @@ TEST_CASE("the cut into micro-batches changes rounding only") {
   }
 }
 
-TEST_CASE("training learns the synthetic set with every optimizer, dropped or not") {
+TEST_CASE("training learns the synthetic set with every optimizer, dropped or not", "[large]") {
   for (const OptimizerOptions& optimizer : all_optimizers()) {
     for (const SamplingScheme scheme : {SamplingScheme::full, SamplingScheme::uniform}) {
       Experiment experiment = small_experiment();
@@ -188,8 +188,8 @@ TEST_CASE("the clock counts training only: evaluating more often does not cost t
 
 TEST_CASE("oracle 25: perf/flops adds up the FLOP counter's cost of each drawn set") {
   Experiment experiment = small_experiment();
-  const auto backend = make_backend({.device = "cpu"});
-  Trainer trainer(*backend, experiment, load_dataset(experiment.data));
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
   const auto costs = trainer.network().costs();
   Recorder recorder;
   const TrainResult result = trainer.run(recorder);
@@ -211,8 +211,8 @@ TEST_CASE("no step allocates: whatever it needs was taken before the first") {
   for (const OptimizerOptions& optimizer : all_optimizers()) {
     Experiment experiment = small_experiment();  // micro-batches of 16, 16 and 1
     experiment.optimizer = optimizer;
-    CountingBackend backend(make_backend({.device = "cpu"}));
-    Trainer trainer(backend, experiment, load_dataset(experiment.data));
+    CountingBackend backend(test_backend());
+    Trainer trainer(backend, experiment, small_dataset(experiment));
     backend.counts.clear();
     for (int s = 0; s < 4; ++s) trainer.step(s, ActiveSet::suffix(s, 4));
     trainer.evaluate_test();

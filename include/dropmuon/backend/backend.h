@@ -24,12 +24,16 @@ namespace dropmuon {
 
 // What ran where, for the log, provenance and `dropmuon info`.
 struct DeviceInfo {
-  std::string kind;  // "cpu", ...
-  std::string name;  // processor or board
-  int threads = 1;
-  std::size_t cache_bytes = 0;  // a micro-batch that fits in here runs without memory traffic
+  std::string kind;              // "cpu", ...
+  std::string name;              // processor or board
+  int threads = 0;               // of the host; 0 if it does not compute
+  std::size_t cache_bytes = 0;   // what the busiest layer of a micro-batch should fit in
+  std::size_t memory_bytes = 0;  // of a device with memory of its own; 0: it shares the host's
   std::vector<std::pair<std::string, std::string>> libraries;  // name, version
 };
+
+// "cpu: AMD EPYC, 2 threads": the device in a line.
+std::string describe(const DeviceInfo& device);
 
 // The parts of a step that are timed separately.
 enum class Phase { idle, forward, backward, optimizer };
@@ -38,6 +42,14 @@ struct PhaseSeconds {
   double forward = 0.0;
   double backward = 0.0;
   double optimizer = 0.0;
+};
+
+// What run_step() did with the steps it was given.
+struct RecordingCounts {
+  std::int64_t recorded = 0;  // steps recorded, one per key unless evicted in between
+  std::int64_t replayed = 0;  // steps run from a recording
+  std::int64_t evicted = 0;   // recordings dropped to make room
+  int kept = 0;               // recordings held now
 };
 
 class Backend {
@@ -53,7 +65,7 @@ class Backend {
   virtual void download(void* host, const void* device, std::size_t bytes) const = 0;
   virtual void zero(void* device, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
-  virtual std::size_t allocated_bytes() const = 0;  // now held through allocate()
+  virtual std::size_t allocated_bytes() const = 0;  // now held, workspaces included
 
   // --- network (network_ops.h states each contract) ------------------------------------------
   virtual std::unique_ptr<Conv2d> make_conv2d(const Conv2dShape& shape) = 0;
@@ -81,10 +93,15 @@ class Backend {
   // --- a step ----------------------------------------------------------------------------------
   // Runs `body`, a fixed sequence of operations for this key. A backend may record it on first use
   // and replay the recording later, so everything that changes between steps with the same key
-  // (learning rates, batch indices) must be read from device memory inside the operations.
+  // (learning rates, batch indices) must be read from device memory inside the operations. Keys
+  // belong to one user of the backend at a time; a new one starts with forget_steps(). Memory that
+  // recordings use may be released: they are forgotten then.
   virtual void run_step(std::uint64_t key, const std::function<void()>& body) = 0;
+  virtual void forget_steps() = 0;
+  virtual RecordingCounts recording_counts() const = 0;
 
-  // From now on time counts for `phase`. phase_seconds() returns the totals and resets them.
+  // Within a step: from now on time counts for `phase`. phase_seconds() returns the totals since it
+  // was last called; a backend that replays recordings may time one replay of each and multiply.
   virtual void mark(Phase phase) = 0;
   virtual PhaseSeconds phase_seconds() = 0;
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dropmuon/backend/backend.h>
@@ -16,6 +17,8 @@ struct DeviceRequest {
   std::string device = "auto";  // one of device_names(), or "cuda:N"
   Precision precision = Precision::fp32;
   int threads = 0;  // 0: one per processor this process may use
+  // Record the step of each active set once and replay it (Backend::run_step). Only GPUs do.
+  bool graphs = true;
 };
 
 std::vector<std::string> device_names();  // accepted words, for messages and the reference
@@ -30,5 +33,8 @@ std::unique_ptr<Backend> make_backend(const DeviceRequest& request);
 
 // One line per device kind: usable, or why not (`dropmuon info`).
 std::vector<std::string> describe_devices();
+
+// Name and version of the numerical libraries of the devices that can be used here.
+std::vector<std::pair<std::string, std::string>> library_versions();
 
 }  // namespace dropmuon

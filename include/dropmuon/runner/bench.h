@@ -39,7 +39,9 @@ struct BenchResult {
   std::vector<BenchStart> starts;
   std::vector<double> orthogonalize_seconds;  // Newton-Schulz of a full step, per round; Muon only
   std::vector<BenchScheme> schemes;
-  double peak_memory_bytes = 0.0;  // of the process, by the operating system
+  double peak_memory_bytes = 0.0;    // of the process, by the operating system
+  double device_memory_bytes = 0.0;  // 0: the device has none of its own
+  RecordingCounts recordings;
 };
 
 // Random images of the data set's shape: needs no files.

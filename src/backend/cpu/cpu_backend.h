@@ -46,6 +46,8 @@ class CpuBackend final : public Backend {
   void apply_adam(std::span<const AdamItem> items, const AdamRule& rule) override;
 
   void run_step(std::uint64_t key, const std::function<void()>& body) override;
+  void forget_steps() override {}
+  RecordingCounts recording_counts() const override { return {}; }
   void mark(Phase phase) override;
   PhaseSeconds phase_seconds() override;
   double measure_peak_flops() override;  // peak_flops.cpp

@@ -6,7 +6,7 @@
 
 #include "compare.h"
 #include "reference_network.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/engine/network.h>
 
 namespace dropmuon {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "compare.h"
-#include <dropmuon/backend/factory.h>
+#include "test_backend.h"
 #include <dropmuon/training/trainer.h>
 
 namespace dropmuon {
@@ -55,9 +55,19 @@ struct Finished {
   std::vector<float> weights;
 };
 
+// The training images as configured; on an emulated device evaluating all test images takes long.
+inline Dataset small_dataset(const Experiment& experiment) {
+  constexpr int kFewer = 96;
+  Dataset data = load_dataset(experiment.data);
+  if (testing_cpu() || data.test.count() < kFewer) return data;
+  data.test.labels.resize(kFewer);
+  data.test.images.resize(kFewer * data.image.size());
+  return data;
+}
+
 inline Finished run_small(const Experiment& experiment, std::int64_t stop_after = -1) {
-  const auto backend = make_backend({.device = "cpu"});
-  Trainer trainer(*backend, experiment, load_dataset(experiment.data));
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
   Recorder recorder(stop_after);
   const TrainResult result = trainer.run(recorder);
   return {result, recorder.rows, weights_of(trainer, *backend)};

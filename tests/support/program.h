@@ -19,7 +19,17 @@ struct Outcome {
   std::string output;  // standard output and error together
 };
 
-// `arguments` as typed in a shell; "$DROPMUON" may be used in `script` by run_script.
+// The program of this build or, for tests linked with an emulated device, its twin that has one.
+// Both are made of the same objects; only the test programs proper are called test_*.
+inline std::string program() {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").filename();
+  return self.starts_with("test_") ? DROPMUON_PROGRAM : DROPMUON_SIMT_PROGRAM;
+}
+
+// In front of a command: whatever GPU there is, the program does not see it.
+inline constexpr const char* kHideGpu = "CUDA_VISIBLE_DEVICES= SIMT_NO_DEVICE=1 ";
+
+// `script` as typed in a shell.
 inline Outcome run_script(const std::string& script) {
   const std::string command = "{ " + script + "\n} 2>&1";
   Outcome outcome;
@@ -35,7 +45,7 @@ inline Outcome run_script(const std::string& script) {
 }
 
 inline Outcome run_program(const std::string& arguments) {
-  return run_script(std::string(DROPMUON_PROGRAM) + " " + arguments);
+  return run_script(program() + " " + arguments);
 }
 
 // A folder of its own for each test, with a config that trains the synthetic set in a second.

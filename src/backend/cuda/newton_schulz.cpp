@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#include "newton_schulz.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "check.h"
+#include "kernels/newton_schulz/frobenius_scale.h"
+#include "kernels/newton_schulz/fused_iteration.h"
+#include "kernels/newton_schulz/grouped_product.h"
+#include "kernels/newton_schulz/iteration.h"
+#include "newton_schulz_blas.h"
+#include <dropmuon/core/error.h>
+
+namespace dropmuon::cuda {
+namespace {
+
+using kernels::FusedItem;
+using kernels::Iterand;
+using kernels::Iteration;
+using kernels::Polynomials;
+using kernels::Product;
+using kernels::Scratch;
+
+// One block takes a small matrix through the whole iteration in about a thousand cycles per tile
+// and slice; beyond this many elements that is estimated to take longer than the launches it saves.
+constexpr std::size_t kLargestFusedSize = 64 * 144;
+constexpr std::size_t kAlign = 64;  // floats
+
+std::size_t aligned(std::size_t count) { return (count + kAlign - 1) / kAlign * kAlign; }
+
+int short_side(const DirectionItem& item) { return std::min(item.rows, item.cols); }
+int long_side(const DirectionItem& item) { return std::max(item.rows, item.cols); }
+
+std::size_t size_of(const DirectionItem& item) {
+  return static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
+}
+
+std::size_t square_size(const DirectionItem& item) {
+  const auto n = static_cast<std::size_t>(short_side(item));
+  return aligned(n * n);
+}
+
+std::size_t workspace_floats(std::span<const DirectionItem> items) {
+  std::size_t sum = aligned(items.size());
+  for (const DirectionItem& item : items) {
+    sum += aligned(size_of(item)) + Iterand::kSquares * square_size(item);
+  }
+  return sum;
+}
+
+bool is_large(const DirectionItem& item) {
+  return short_side(item) > Orthogonalizer::kLargestGroupedSide;
+}
+
+bool fits_fused(const DirectionItem& item) {
+  return short_side(item) <= kernels::kLargestFusedSide && size_of(item) <= kLargestFusedSize;
+}
+
+void check_items(std::span<const DirectionItem> items, const NewtonSchulz& method) {
+  DM_CHECK(!method.steps.empty(), "Newton-Schulz without steps");
+  DM_CHECK(method.steps.size() <= Polynomials::kMaxSteps, "Newton-Schulz with too many steps");
+  for (const DirectionItem& item : items) {
+    DM_CHECK(item.rows > 0 && item.cols > 0, "Newton-Schulz of an empty matrix");
+  }
+}
+
+Polynomials polynomials(const NewtonSchulz& method) {
+  Polynomials result{};
+  result.steps = static_cast<int>(method.steps.size());
+  for (std::size_t i = 0; i < method.steps.size(); ++i) {
+    result.a[i] = static_cast<float>(method.steps[i].a);
+    result.b[i] = static_cast<float>(method.steps[i].b);
+    result.c[i] = static_cast<float>(method.steps[i].c);
+  }
+  for (const int step : method.restarts) {
+    if (step > 0 && step < result.steps) result.restarts |= 1U << step;
+  }
+  return result;
+}
+
+// Operations in units of n^3, with symmetric products at half price.
+double standard_cost(double ratio, int steps) { return steps * (3.0 * ratio + 1.0); }
+
+double gram_cost(double ratio, const Polynomials& method) {
+  int restarts = 0;
+  for (int i = 1; i < method.steps; ++i) restarts += static_cast<int>(method.restarts >> i & 1U);
+  return 4.0 * method.steps - 3.0 + 3.0 * ratio + 3.0 * (ratio - 1.0) * restarts;
+}
+
+bool takes_gram_form(const DirectionItem& item, const NewtonSchulz& method) {
+  if (method.form != NewtonSchulzForm::automatic) return method.form == NewtonSchulzForm::gram;
+  const double ratio = static_cast<double>(long_side(item)) / short_side(item);
+  const Polynomials steps = polynomials(method);
+  return gram_cost(ratio, steps) < standard_cost(ratio, steps.steps);
+}
+
+// The places of all matrices in one workspace. A null workspace gives null places, for planning.
+std::vector<Iterand> iterands(std::span<const DirectionItem> items, const NewtonSchulz& method,
+                              float* workspace) {
+  std::vector<Iterand> result;
+  result.reserve(items.size());
+  std::size_t used = aligned(items.size());
+  const auto take = [&](std::size_t count) -> float* {
+    float* const place = workspace == nullptr ? nullptr : workspace + used;
+    used += aligned(count);
+    return place;
+  };
+  for (const DirectionItem& item : items) {
+    Iterand iterand = {.in = item.in,
+                       .scale = workspace == nullptr ? nullptr : workspace + result.size(),
+                       .out = item.out,
+                       .spare = take(size_of(item)),
+                       .squares = {},
+                       .rows = item.rows,
+                       .cols = item.cols,
+                       .gram = takes_gram_form(item, method)};
+    for (float*& square : iterand.squares) square = take(square_size(item));
+    result.push_back(iterand);
+  }
+  return result;
+}
+
+// Calls launch(products) for each stage of all matrices together.
+template <typename Launch>
+void for_each_stage(const std::vector<Iterand>& iterands, const Polynomials& method,
+                    const Launch& launch) {
+  std::vector<Iteration> iterations(iterands.size());
+  for (std::size_t i = 0; i < iterands.size(); ++i) iterations[i].start(iterands[i], method);
+  std::vector<Product> products;
+  products.reserve(2 * iterands.size());
+  for (;;) {
+    products.clear();
+    for (Iteration& iteration : iterations) {
+      for (Product product; iteration.next(product);) {
+        products.push_back(product);
+        if (iteration.ends_stage()) break;
+      }
+    }
+    if (products.empty()) return;
+    launch(products);
+  }
+}
+
+// What is done how.
+struct Division {
+  std::vector<Iterand> fused;
+  std::vector<Iterand> staged;
+  std::vector<Iterand> large;
+};
+
+Division divide(std::span<const DirectionItem> items, const NewtonSchulz& method,
+                float* workspace) {
+  // A fused launch beside staged ones would only make them wait.
+  const bool fused = std::ranges::all_of(
+      items, [](const DirectionItem& item) { return is_large(item) || fits_fused(item); });
+  const std::vector<Iterand> all = iterands(items, method, workspace);
+  Division result;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    (is_large(items[i]) ? result.large : fused ? result.fused : result.staged).push_back(all[i]);
+  }
+  return result;
+}
+
+// A cuBLAS call, a copy of d, and a copy with the identity added.
+int product_calls(const Product& product) {
+  return 1 + static_cast<int>(product.beta != 0.0F) + static_cast<int>(product.shift != 0.0F);
+}
+
+void run_large(Iterand item, const Polynomials& method, Operand operand, cublasHandle_t blas,
+               cudaStream_t stream) {
+  // The normalized matrix starts where the first product does not write.
+  float* const start = Iteration::passes(item.gram, method) % 2 == 0 ? item.out : item.spare;
+  const std::size_t size =
+      static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
+  DM_CUDA(kernels::scaled_copy(item.in, item.scale, 0.0F, size, start, size, stream));
+  item.in = start;
+  Iteration iteration;
+  iteration.start(item, method);
+  for (Product product; iteration.next(product);) {
+    multiply_by_blas(blas, product, operand, stream);
+  }
+}
+
+void compute_scales(const std::vector<Iterand>& items, const Scratch& scratch,
+                    cudaStream_t stream) {
+  std::vector<kernels::FrobeniusItem> norms;
+  norms.reserve(items.size());
+  for (const Iterand& item : items) {
+    norms.push_back({item.in,
+                     static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols),
+                     item.scale});
+  }
+  DM_CUDA(kernels::frobenius_scales(norms.data(), static_cast<int>(norms.size()), scratch, stream));
+}
+
+}  // namespace
+
+NewtonSchulzFlops newton_schulz_flops(const DirectionItem& item, const NewtonSchulz& method) {
+  const double n = short_side(item);
+  const double ratio = long_side(item) / n;
+  const Polynomials steps = polynomials(method);
+  return {.full_standard = steps.steps * (4.0 * ratio + 2.0) * n * n * n,
+          .ours = (takes_gram_form(item, method) ? gram_cost(ratio, steps)
+                                                 : standard_cost(ratio, steps.steps)) *
+                  n * n * n};
+}
+
+std::size_t Orthogonalizer::workspace_bytes(std::span<const DirectionItem> items,
+                                            const NewtonSchulz& method) const {
+  check_items(items, method);
+  return sizeof(float) * workspace_floats(items);
+}
+
+LaunchPlan Orthogonalizer::plan(std::span<const DirectionItem> items, const NewtonSchulz& method,
+                                const Scratch& scratch) const {
+  check_items(items, method);
+  const Division division = divide(items, method, nullptr);
+  const Polynomials steps = polynomials(method);
+  LaunchPlan plan;
+  const auto ceil_div = [](std::size_t count, int group) {
+    return static_cast<int>((count + static_cast<std::size_t>(group) - 1) / group);
+  };
+  plan.fused = ceil_div(division.fused.size(), kernels::kFusedItemsPerLaunch);
+  plan.norms = kernels::frobenius_scale_launches(
+      static_cast<int>(division.staged.size() + division.large.size()), scratch);
+  DM_CHECK(plan.norms >= 0, "too little scratch for norms");
+  for_each_stage(division.staged, steps, [&](const std::vector<Product>& products) {
+    const int launches = kernels::grouped_product_launches(
+        products.data(), static_cast<int>(products.size()), scratch);
+    DM_CHECK(launches >= 0, "too little scratch for a matrix product");
+    plan.products += launches;
+  });
+  plan.large = static_cast<int>(division.large.size());  // copies into the working place
+  for_each_stage(division.large, steps, [&](const std::vector<Product>& products) {
+    for (const Product& product : products) plan.large += product_calls(product);
+  });
+  return plan;
+}
+
+void Orthogonalizer::run(std::span<const DirectionItem> items, const NewtonSchulz& method,
+                         Operand operand, void* workspace, std::size_t workspace_bytes,
+                         const Scratch& scratch, cublasHandle_t blas, cudaStream_t stream) const {
+  check_items(items, method);
+  DM_CHECK(workspace_bytes >= this->workspace_bytes(items, method),
+           "prepare_orthogonalize() was not called for these shapes");
+  for (const DirectionItem& item : items) {
+    DM_CHECK(item.in != item.out, "Newton-Schulz in place");
+  }
+  auto* const memory = static_cast<float*>(workspace);
+  const Division division = divide(items, method, memory);
+  const Polynomials steps = polynomials(method);
+
+  std::vector<FusedItem> fused;
+  for (const Iterand& item : division.fused) {
+    fused.push_back({item.in, item.out, item.spare, item.rows, item.cols, item.gram});
+  }
+  DM_CUDA(kernels::fused_iteration(fused.data(), static_cast<int>(fused.size()), steps, operand,
+                                   stream));
+
+  std::vector<Iterand> normalized = division.staged;
+  normalized.insert(normalized.end(), division.large.begin(), division.large.end());
+  compute_scales(normalized, scratch, stream);
+  for_each_stage(division.staged, steps, [&](const std::vector<Product>& products) {
+    DM_CUDA(kernels::grouped_product(products.data(), static_cast<int>(products.size()), operand,
+                                     scratch, stream));
+  });
+  for (const Iterand& item : division.large) run_large(item, steps, operand, blas, stream);
+}
+
+}  // namespace dropmuon::cuda

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// On the GPU too, backpropagation stops where it is told, in recorded and replayed steps.
+#include <fmt/format.h>
+
+#include "catch.h"
+#include "counting_backend.h"
+#include "model_cases.h"
+#include "toy.h"
+
+using namespace dropmuon;
+
+namespace {
+
+std::vector<ActiveSet> sets(int depth) {
+  std::vector<ActiveSet> sets;
+  for (int s = 0; s < depth; ++s) sets.push_back(ActiveSet::suffix(s, depth));
+  sets.push_back(ActiveSet::of(std::vector<int>{0, depth - 1}, depth));
+  sets.push_back(ActiveSet::of(std::vector<int>{1}, depth));
+  return sets;
+}
+
+// A network whose whole step can be recorded: its batch is on the device from the start.
+class Stepper {
+ public:
+  Stepper(Backend& backend, const ModelCase& model, int n)
+      : backend_(backend),
+        classes_(model.input.classes),
+        n_(n),
+        harness_(backend, model, n),
+        labels_(to_device(backend, harness_.labels())),
+        sums_(backend, 1) {
+    sums_.zero();
+    harness_.pass(ActiveSet::all(depth()));  // brings the images to the device
+  }
+
+  void step(const ActiveSet& set, Optimizer* optimizer) {
+    if (optimizer != nullptr) optimizer->prepare(set, 0.02);
+    backend_.run_step(set.key(), [&] {
+      Network& network = harness_.network();
+      network.forward(n_, &set);
+      backend_.softmax_cross_entropy({n_, classes_, network.logits(), labels_.data(),
+                                      network.logits_gradient(), 1.0F / static_cast<float>(n_),
+                                      sums_.data()});
+      network.backward(n_, set, GradMode::overwrite);
+      network.finish_gradients(set);
+      if (optimizer == nullptr) return;
+      optimizer->step(set);
+      network.params_changed(set);
+    });
+  }
+
+  Network& network() { return harness_.network(); }
+  int depth() const { return harness_.depth(); }
+  std::vector<float> grad(std::size_t p) { return harness_.grad(p); }
+  void poison_gradients() {
+    for (const Param& param : network().params()) {
+      const std::vector<float> nan(param.size(), NAN);
+      backend_.upload(param.grad, nan.data(), nan.size() * sizeof(float));
+    }
+  }
+
+ private:
+  Backend& backend_;
+  int classes_;
+  int n_;
+  Harness harness_;
+  Buffer<std::uint8_t> labels_;
+  Buffer<LossSums> sums_;
+};
+
+const ModelCase kModel{"three convs", {.channels = {4, 6, 5}, .pool = {2, 1, 2}}, {{9, 8, 2}, 5}};
+
+bool belongs_to(const StateTensor& tensor, int layer) {
+  return tensor.name.starts_with(fmt::format("layers.{}.", layer));
+}
+
+}  // namespace
+
+TEST_CASE("oracle 17: a GPU step calls for nothing below the first active layer", "[cuda]") {
+  const ToyNet net = toy_nets()[2];  // two micro-batches
+  CountingBackend backend(on_cuda());
+  Trainer trainer(backend, toy_experiment(net), toy_dataset(net.image));
+  const int depth = trainer.network().depth();
+  trainer.step(0, ActiveSet::of(std::vector<int>{2, 3}, depth));  // the first is not recorded
+  int index = 1;
+  for (const ActiveSet& set : sets(depth)) {
+    CAPTURE(set.text());
+    for (int time = 0; time < 2; ++time, ++index) {
+      backend.counts.clear();
+      trainer.step(index, set);
+      const int micro_batches = time == 0 ? 2 : 0;  // a replay names no operation
+      for (int layer = 0; layer + 1 < depth; ++layer) {
+        CAPTURE(layer, time);
+        const std::string conv = fmt::format("conv2d[{}].", layer);
+        CHECK(backend.count(conv + "forward") == micro_batches);
+        CHECK(backend.count(conv + "backward_filter") == (set.contains(layer) ? micro_batches : 0));
+        CHECK(backend.count(conv + "backward_input") == (layer > set.first() ? micro_batches : 0));
+        CHECK(backend.count(conv + "load_filter") == (set.contains(layer) ? micro_batches / 2 : 0));
+      }
+    }
+  }
+}
+
+TEST_CASE("oracle 17: truncated gradients on the GPU equal the full ones bit for bit", "[cuda]") {
+  const auto backend = on_cuda();
+  Stepper full(*backend, kModel, 5);
+  Stepper truncated(*backend, kModel, 5);
+  backend->forget_steps();
+  full.step(ActiveSet::all(full.depth()), nullptr);
+  backend->forget_steps();
+  for (const ActiveSet& set : sets(full.depth())) {
+    for (int time = 0; time < 2; ++time) {  // recorded, replayed
+      CAPTURE(set.text(), time);
+      truncated.poison_gradients();
+      truncated.step(set, nullptr);
+      for (std::size_t p = 0; p < full.network().params().size(); ++p) {
+        CAPTURE(p);
+        const std::vector<float> found = truncated.grad(p);
+        if (set.contains(full.network().params()[p].layer)) {
+          CHECK(same_bits(found, full.grad(p)));
+        } else {
+          CHECK(std::all_of(found.begin(), found.end(), [](float v) { return std::isnan(v); }));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("oracle 16: frozen layers keep weights and state bit for bit through replays", "[cuda]") {
+  for (const auto& [name, options] : toy_optimizers()) {
+    const auto backend = on_cuda();
+    Stepper stepper(*backend, kModel, 5);
+    const auto params = stepper.network().params();
+    const int depth = stepper.depth();
+    const auto optimizer = make_optimizer(options, *backend, params, depth);
+    stepper.step(ActiveSet::all(depth), optimizer.get());
+    const auto read = [&](const float* data, std::size_t size) {
+      std::vector<float> values(size);
+      backend->download(values.data(), data, size * sizeof(float));
+      return values;
+    };
+    for (const ActiveSet& set : sets(depth)) {
+      for (int time = 0; time < 3; ++time) {
+        CAPTURE(name, set.text(), time);
+        std::vector<std::vector<float>> weights;
+        for (const Param& param : params) weights.push_back(read(param.value, param.size()));
+        std::vector<std::vector<float>> state;
+        for (const StateTensor& t : optimizer->state()) state.push_back(read(t.data, t.size));
+        stepper.step(set, optimizer.get());
+        for (std::size_t p = 0; p < params.size(); ++p) {
+          const bool kept = same_bits(read(params[p].value, params[p].size()), weights[p]);
+          CHECK(kept != set.contains(params[p].layer));
+        }
+        const std::vector<StateTensor> after = optimizer->state();
+        for (std::size_t t = 0; t < after.size(); ++t) {
+          const bool kept = same_bits(read(after[t].data, after[t].size), state[t]);
+          for (int layer = 0; layer < depth; ++layer) {
+            if (belongs_to(after[t], layer)) CHECK(kept != set.contains(layer));
+          }
+        }
+      }
+    }
+  }
+}
