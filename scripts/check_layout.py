@@ -37,11 +37,30 @@ LIBRARIES = [
     ("zlib", r"zlib\.h", ("src/dataset/",)),
     ("Catch2", r"catch2/", ()),
     ("Eigen", r"Eigen/", ()),
-    ("CUDA", r"(cuda|cudnn|cublas|cub/|thrust/|cooperative_groups)", GPU),
+    ("CUDA", r"(cuda|cudnn|cublas|cub/|thrust/|cooperative_groups|mma\.h)", GPU),
+    ("NVTX", r"nvtx3/", ("src/backend/cuda/",)),
+]
+
+# Kernels see the standard library, each other, and CUDA through the one dual include, which takes
+# CUDA's own headers under nvcc and those of the host harness elsewhere.
+DUAL_INCLUDE = "kernels/device/language.h"
+KERNEL_HEADER = re.compile(r"[a-z_]+|cuda_runtime_api\.h|cuda_bf16\.h|cuda_fp16\.h")
+DUAL_HEADER = re.compile(r"cuda_runtime\.h|mma\.h")
+WRAPPED_WORDS = [  # what the dual include wraps
+    (re.compile(r"<<<"), "<<<>>>; use launch()"),
+    (re.compile(r"\b__shared__\b"), "__shared__; use SHARED or DYN_SHARED"),
+]
+KERNEL_WORDS = [
+    (re.compile(r"\basm\b"), "inline PTX"),
+    (re.compile(r"\bprintf\b"), "printf"),
+    (re.compile(r"\b__managed__\b"), "managed memory"),
+    (re.compile(r"\b__constant__\b"), "constant memory; pass arguments"),
+    (re.compile(r"\b__device__\b[^()]*[;={]"), "device globals; pass arguments"),
 ]
 
 GPU_WORDS = re.compile(r"cuda|cudnn|cublas", re.IGNORECASE)
-GPU_WORDS_ALLOWED = GPU + ("src/backend/factory.cpp", "include/dropmuon/backend/factory.h")
+GPU_WORDS_ALLOWED = GPU + ("src/backend/factory.cpp", "src/backend/without_cuda.cpp",
+                           "include/dropmuon/backend/factory.h")
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CODE = {".h", ".cpp", ".cu", ".cuh"}
@@ -95,10 +114,29 @@ def check_room(path, room, bracket, name):
         yield "room", f"{room} may not include {target} ({name})"
 
 
+def check_kernel_include(path, bracket, name):
+    dual = path == DUAL_INCLUDE
+    if bracket == '"' and name.startswith("simt/") and not dual:
+        yield "kernel", f"only {DUAL_INCLUDE} may include the host harness"
+    known = KERNEL_HEADER.fullmatch(name) or (dual and DUAL_HEADER.fullmatch(name))
+    if bracket == "<" and not known and not name.startswith("dropmuon/"):
+        yield "kernel", f"kernels may not include <{name}>; CUDA comes from device/language.h"
+
+
+def check_kernel_line(path, line):
+    code = line.split("//")[0]
+    for pattern, what in KERNEL_WORDS + (WRAPPED_WORDS if path != DUAL_INCLUDE else []):
+        if pattern.search(code):
+            yield "kernel", f"kernels may not use {what}"
+
+
 def check_include(path, room, bracket, name):
     yield from check_room(path, room, bracket, name)
+    if room == "kernels":
+        yield from check_kernel_include(path, bracket, name)
     for library, pattern, allowed in LIBRARIES:
-        if re.match(pattern, name) and not path.startswith(allowed):
+        ours = bracket == '"' and name == "cuda/make_backend.h"
+        if re.match(pattern, name) and not path.startswith(allowed) and not ours:
             places = " or ".join(allowed) or "tests/"
             yield "library", f"{library} headers belong in {places} only"
     if name == "iostream" and room != "cli":
@@ -109,6 +147,8 @@ def check_house_line(path, room, line):
     match = INCLUDE.match(line)
     if match:
         yield from check_include(path, room, *match.groups())
+    if room == "kernels":
+        yield from check_kernel_line(path, line)
     if GPU_WORDS.search(line) and not path.startswith(GPU_WORDS_ALLOWED):
         yield "gpu-word", "the GPU libraries are named only in " + ", ".join(GPU_WORDS_ALLOWED)
 
@@ -159,13 +199,22 @@ SOUND = {
     "src/core/log.cpp": SPDX + "#include <spdlog/spdlog.h>\n#include <openssl/sha.h>\n",
     "src/backend/cpu/cpu_backend.cpp": SPDX + '#include "cpu_backend.h"\n',
     "src/backend/cpu/onednn/gemm.cpp": SPDX + '#include "../cpu_backend.h"\n#include <dnnl.hpp>\n',
-    "src/backend/cuda/conv.cpp": SPDX + '#include <cudnn.h>\n#include "kernels/pool.h"\n'
-                                        '#include "../../../kernels/pool.h"\n',
+    "src/backend/factory.cpp": SPDX + '#include "cuda/make_backend.h"\n',
+    "src/backend/without_cuda.cpp": SPDX + '#include "cuda/make_backend.h"\n// without CUDA\n',
+    "src/backend/cuda/conv.cpp": SPDX + '#include <cudnn.h>\n#include "kernels/a/pool.h"\n'
+                                        '#include "../../../kernels/pool.h"\n#include <nvtx3/nvToolsExt.h>\n',
     "src/dataset/gzip.cpp": SPDX + "#include <zlib.h>\n#include <dropmuon/backend/backend.h>\n",
     "src/engine/conv.cpp": SPDX + '#include "layer_group.h"\n#include <dropmuon/core/shape.h>\n',
     "src/runner/config.cpp": SPDX + "#include <yaml-cpp/yaml.h>\n#include <nlohmann/json.hpp>\n",
     "src/cli/main.cpp": SPDX + "#include <CLI/CLI.hpp>\n#include <iostream>\n",
-    "kernels/pool.cu": SPDX + '#include "pool.h"\n#include <cuda_runtime.h>\n',
+    "kernels/pool.cu": SPDX + '#include "pool.h"\n#include "device/language.h"\n#include <algorithm>\n'
+                              "template <int N>\n__host__ __device__ constexpr int f(int n) { return n; }\n"
+                              "__device__ inline void\nSHARED(float[8], tile);  // not __shared__, no printf\n"
+                              "void k(const __grid_constant__ Group g);\n",
+    "kernels/a/pool.h": SPDX + '#include "scratch.h"\n#include "a/product.h"\n#include <cuda_runtime_api.h>\n',
+    "kernels/device/language.h": SPDX + "#include <cuda_bf16.h>\n#include <cuda_fp16.h>\n#include <mma.h>\n"
+                                        '#include <cuda_runtime.h>\n#include "simt/device_language.h"\n'
+                                        "#define SHARED(T, name) __shared__ T name\nk<<<1, 1>>>();\n",
     "tests/engine/a_test.cpp": SPDX + '#include "../../src/cli/x.h"\n#include <Eigen/SVD>\n// cuda\n',
     "scripts/run.sh": "#!/usr/bin/env bash\n# SPDX-License-Identifier: MIT\n",
     "cmake/cuda.cmake": "find_package(CUDAToolkit)\n",
@@ -192,9 +241,21 @@ def self_test_cases():
                           ("oneapi/dnnl/dnnl.h", "engine"), ("spdlog/spdlog.h", "backend"),
                           ("openssl/sha.h", "dataset"), ("zlib.h", "core"),
                           ("catch2/catch.hpp", "core"), ("Eigen/Core", "optim"),
-                          ("thrust/sort.h", "optim")]:
+                          ("thrust/sort.h", "optim"), ("mma.h", "backend/cpu"),
+                          ("nvtx3/nvToolsExt.h", "backend")]:
         yield "library", f"src/{place}/a.cpp", f"#include <{header}>\n"
     yield "library", "include/dropmuon/core/a.h", "#include <spdlog/spdlog.h>\n"
+    yield "gpu-word", "src/engine/a.cpp", '#include "cuda/make_backend.h"\n'
+    for header in ("fmt/format.h", "cub/cub.cuh", "cuda_runtime.h", "mma.h", "stdio.h", "cooperative_groups.h"):
+        yield "kernel", "kernels/a.cu", f"#include <{header}>\n"
+        yield "kernel", "kernels/device/a.h", f"#include <{header}>\n"
+    yield "kernel", "kernels/pool.h", '#include "simt/device_language.h"\n'
+    yield "kernel", "kernels/device/language.h", "#include <cub/cub.cuh>\n"
+    yield "kernel", "kernels/device/language.h", "asm(\"\");\n"
+    for body in ("k<<<1, 2>>>(x);", "  __shared__ float t[8];", "extern __shared__ char m[];", 'asm volatile("");',
+                 'printf("%d", i);', "__managed__ int n;", "__constant__ float c[3];", "__device__ int counter;",
+                 "static __device__ float table[2] = {", "__device__ Pair p{};"):
+        yield "kernel", "kernels/a.cu", f"{body}\n"
     yield "iostream", "src/training/a.cpp", "#include <iostream>\n"
     yield "gpu-word", "src/optim/a.cpp", "\nint n;  // as cuBLAS does\n"
     yield "gpu-word", "include/dropmuon/backend/backend.h", "int cudaStream;\n"

@@ -28,7 +28,7 @@ std::vector<MatrixF> inputs(const Sizes& sizes) {
   return result;
 }
 
-// The smallest multiple of the identity on which all depend: one that no small matrix can fuse.
+// Has a small side, yet is too long for a fused launch: beside it everything is staged.
 MatrixF too_long_to_fuse() { return gaussian(2, 6000, 1).cast<float>(); }
 
 double largest_difference(const MatrixF& a, const MatrixF& b) {
