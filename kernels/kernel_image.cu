@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "kernel_image.h"
-
 #include "device/language.h"
+#include "kernel_image.h"
 
 namespace dropmuon::kernels {
 namespace {

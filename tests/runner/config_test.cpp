@@ -124,7 +124,7 @@ TEST_CASE("config: the fields of every key are written and read back exactly") {
   RunConfig config;
   config.name = "x-1";
   config.runs_dir = "some where/\"q\"";
-  config.device = {"cpu", Precision::bf16, 3};
+  config.device = {"cpu", Precision::bf16, 3, false};
   config.experiment = nothing_default();
   CHECK(to_yaml(config) == kNothingDefault);
   CHECK(to_yaml(load_text(kNothingDefault)) == kNothingDefault);

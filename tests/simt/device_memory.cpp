@@ -15,9 +15,19 @@
 
 namespace simt {
 
-char* const device_arena =
-    static_cast<char*>(mmap(nullptr, kDeviceArena, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+namespace {
+
+// In huge pages: guard mode changes the protection of all of it around every launch.
+char* map_arena() {
+  void* arena = mmap(nullptr, kDeviceArena, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  madvise(arena, kDeviceArena, MADV_HUGEPAGE);
+  return static_cast<char*>(arena);
+}
+
+}  // namespace
+
+char* const device_arena = map_arena();
 
 namespace {
 

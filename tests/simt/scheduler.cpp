@@ -231,7 +231,9 @@ cudaError_t run_grid(dim3 grid_size, dim3 block_size, std::size_t shared) {
   grid.size = grid_size;
   grid.block_size = block_size;
   threads.clear();
-  block.shared_limit = std::max(kStaticSharedLimit, dynamic_shared_limit(running_kernel));
+  // A kernel that has opted in to more dynamic memory may fill the block's 227 KiB.
+  const bool opted_in = dynamic_shared_limit(running_kernel) > kStaticSharedLimit;
+  block.shared_limit = opted_in ? kSharedPerBlock : kStaticSharedLimit;
   kernel_failed = false;
   ++stats.launches;
   ++launch_serial;

@@ -92,6 +92,7 @@ void StepRecorder::capture(Recording& recording, const std::function<void()>& bo
   } catch (...) {
     DM_CUDA_NOTHROW(cudaStreamEndCapture(stream_, &captured));
     const Graph unused(captured);
+    recording.mark_count = 0;  // its events were never recorded
     throw;
   }
   DM_CUDA(cudaStreamEndCapture(stream_, &captured));
