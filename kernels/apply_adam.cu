@@ -32,7 +32,7 @@ struct Update {
 };
 
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    adam_kernel(const ItemTable<AdamItem> table, const AdamRule rule) {
+    apply_adam_kernel(const ItemTable<AdamItem> table, const AdamRule rule) {
   const Share share = block_share(table);
   const AdamItem& item = table.items[share.item];
   const Update update{item, rule, *item.scalars};
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule,
                        cudaStream_t stream) {
   return for_tables(items, count, kMaxBlocks, [&](const ItemTable<AdamItem>& table) {
-    return launch(adam_kernel, table.blocks(), kThreads, 0, stream, table, rule);
+    return launch(apply_adam_kernel, table.blocks(), kThreads, 0, stream, table, rule);
   });
 }
 

@@ -23,7 +23,7 @@ struct Update {
 };
 
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    update_kernel(const ItemTable<UpdateItem> table) {
+    apply_update_kernel(const ItemTable<UpdateItem> table) {
   const Share share = block_share(table);
   const UpdateItem& item = table.items[share.item];
   const float dual_norm = item.dual_norm != nullptr ? *item.dual_norm : 1.0F;
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 cudaError_t apply_update(const UpdateItem* items, int count, cudaStream_t stream) {
   return for_tables(items, count, kMaxBlocks, [&](const ItemTable<UpdateItem>& table) {
-    return launch(update_kernel, table.blocks(), kThreads, 0, stream, table);
+    return launch(apply_update_kernel, table.blocks(), kThreads, 0, stream, table);
   });
 }
 

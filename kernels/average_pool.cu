@@ -11,7 +11,7 @@ namespace {
 
 // A thread per image and channel; neighbouring threads read neighbouring channels.
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    forward_kernel(const AveragePool args, std::size_t pixels) {
+    average_pool_forward_kernel(const AveragePool args, std::size_t pixels) {
   const std::size_t channels = static_cast<std::size_t>(args.channels);
   const std::size_t count = static_cast<std::size_t>(args.n) * channels;
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * kThreads;
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 template <int V>
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    backward_kernel(const AveragePool args, std::size_t pixels) {
+    average_pool_backward_kernel(const AveragePool args, std::size_t pixels) {
   const std::size_t groups = static_cast<std::size_t>(args.channels / V);
   const std::size_t count = static_cast<std::size_t>(args.n) * pixels * groups;
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * kThreads;
@@ -53,17 +53,18 @@ bool valid(const AveragePool& args) {
 cudaError_t average_pool_forward(const AveragePool& args, cudaStream_t stream) {
   if (!valid(args)) return cudaErrorInvalidValue;
   const std::size_t count = static_cast<std::size_t>(args.n) * args.channels;
-  return launch(forward_kernel, grid_blocks(count), kThreads, 0, stream, args, pixel_count(args));
+  return launch(average_pool_forward_kernel, grid_blocks(count), kThreads, 0, stream, args,
+                pixel_count(args));
 }
 
 cudaError_t average_pool_backward(const AveragePool& args, cudaStream_t stream) {
   if (!valid(args)) return cudaErrorInvalidValue;
   const std::size_t count = static_cast<std::size_t>(args.n) * pixel_count(args) * args.channels;
   if (args.channels % 4 == 0 && aligned16(args.image) && aligned16(args.pooled)) {
-    return launch(backward_kernel<4>, grid_blocks(count / 4), kThreads, 0, stream, args,
-                  pixel_count(args));
+    return launch(average_pool_backward_kernel<4>, grid_blocks(count / 4), kThreads, 0, stream,
+                  args, pixel_count(args));
   }
-  return launch(backward_kernel<1>, grid_blocks(count), kThreads, 0, stream, args,
+  return launch(average_pool_backward_kernel<1>, grid_blocks(count), kThreads, 0, stream, args,
                 pixel_count(args));
 }
 

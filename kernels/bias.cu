@@ -12,7 +12,7 @@ namespace {
 
 template <int V>
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    add_kernel(std::size_t count, std::size_t groups, const float* bias, float* y) {
+    add_bias_kernel(std::size_t count, std::size_t groups, const float* bias, float* y) {
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * kThreads;
   for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * kThreads + threadIdx.x; i < count;
        i += stride) {
@@ -25,8 +25,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 template <int V>
 __global__ void __launch_bounds__(kColumnThreads, 2)
-    gradient_kernel(std::size_t n, const float* dy, const ColumnGrid grid, float* partials,
-                    unsigned* counter, float* dbias, bool accumulate) {
+    bias_gradient_kernel(std::size_t n, const float* dy, const ColumnGrid grid, float* partials,
+                         unsigned* counter, float* dbias, bool accumulate) {
   const ColumnPlace place(grid);
   const std::size_t channels = static_cast<std::size_t>(grid.channels);
   const std::size_t channel = static_cast<std::size_t>(place.group) * V;
@@ -45,7 +45,8 @@ template <int V>
 cudaError_t run_add(int n, int features, const float* bias, float* y, cudaStream_t stream) {
   const std::size_t groups = static_cast<std::size_t>(features / V);
   const std::size_t count = static_cast<std::size_t>(n) * groups;
-  return launch(add_kernel<V>, grid_blocks(count), kThreads, 0, stream, count, groups, bias, y);
+  return launch(add_bias_kernel<V>, grid_blocks(count), kThreads, 0, stream, count, groups, bias,
+                y);
 }
 
 template <int V>
@@ -54,7 +55,7 @@ cudaError_t run_gradient(int n, int features, const float* dy, float* dbias, boo
   const auto rows = static_cast<std::size_t>(n);
   const std::size_t max_blocks = scratch.float_count / static_cast<std::size_t>(features);
   const ColumnGrid grid = column_grid(rows, features, V, max_blocks, 8);
-  return launch(gradient_kernel<V>,
+  return launch(bias_gradient_kernel<V>,
                 dim3(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.tiles)),
                 kColumnThreads, 0, stream, rows, dy, grid, scratch.floats, scratch.counters, dbias,
                 accumulate);

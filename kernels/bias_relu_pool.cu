@@ -18,7 +18,7 @@ constexpr int kMaxPool = 15;  // winners fit in a byte
 
 template <int V, int kPool, bool kKeep>
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    forward_kernel(const BiasReluPoolForward args) {
+    bias_relu_pool_forward_kernel(const BiasReluPoolForward args) {
   const int pool = kPool > 0 ? kPool : args.pool;
   const std::size_t groups = static_cast<std::size_t>(args.channels / V);
   const std::size_t out_height = static_cast<std::size_t>(args.height / pool);
@@ -69,8 +69,8 @@ struct Cells {
 
 template <int V, int kPool>
 __global__ void __launch_bounds__(kColumnThreads, 2)
-    backward_kernel(const BiasReluPoolBackward args, const ColumnGrid grid, const Cells cells,
-                    float* partials, unsigned* counter) {
+    bias_relu_pool_backward_kernel(const BiasReluPoolBackward args, const ColumnGrid grid,
+                                   const Cells cells, float* partials, unsigned* counter) {
   const int pool = kPool > 0 ? kPool : args.pool;
   const int out_height = args.height / pool;
   const int out_width = args.width / pool;
@@ -124,8 +124,8 @@ template <int V, int kPool>
 cudaError_t run_forward(const BiasReluPoolForward& args, cudaStream_t stream) {
   const std::size_t count = static_cast<std::size_t>(args.n) * (args.height / args.pool) *
                             (args.width / args.pool) * (args.channels / V);
-  const auto kernel =
-      args.winner != nullptr ? forward_kernel<V, kPool, true> : forward_kernel<V, kPool, false>;
+  const auto kernel = args.winner != nullptr ? bias_relu_pool_forward_kernel<V, kPool, true>
+                                             : bias_relu_pool_forward_kernel<V, kPool, false>;
   return launch(kernel, grid_blocks(count), kThreads, 0, stream, args);
 }
 
@@ -142,7 +142,7 @@ cudaError_t run_backward(const BiasReluPoolBackward& args, const Scratch& scratc
                     static_cast<std::size_t>((args.width + args.pool - 1) / args.pool)};
   const std::size_t rows = static_cast<std::size_t>(args.n) * cells.rows * cells.columns;
   const ColumnGrid grid = column_grid(rows, args.channels, V, max_blocks, 1);
-  return launch(backward_kernel<V, kPool>,
+  return launch(bias_relu_pool_backward_kernel<V, kPool>,
                 dim3(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.tiles)),
                 kColumnThreads, 0, stream, args, grid, cells, scratch.floats, scratch.counters);
 }

@@ -14,7 +14,8 @@ constexpr unsigned kMaxGather = 16 * kMaxBlocks;  // small blocks of work: more 
 
 // A thread writes V neighbouring values of one image; blockIdx.y strides over the images.
 template <int V>
-__global__ void __launch_bounds__(kThreads) gather_kernel(const GatherBatch args, int image_size) {
+__global__ void __launch_bounds__(kThreads)
+    gather_batch_kernel(const GatherBatch args, int image_size) {
   const int row_size = args.width * args.channels;
   for (int i = static_cast<int>(blockIdx.y); i < args.n; i += static_cast<int>(gridDim.y)) {
     const auto source = static_cast<std::size_t>(args.indices[i]);
@@ -56,7 +57,8 @@ template <int V>
 cudaError_t run(const GatherBatch& args, int image_size, cudaStream_t stream) {
   const unsigned across = grid_blocks(static_cast<std::size_t>(image_size / V));
   const unsigned images = std::min(static_cast<unsigned>(args.n), kMaxGather / across);
-  return launch(gather_kernel<V>, dim3(across, images), kThreads, 0, stream, args, image_size);
+  return launch(gather_batch_kernel<V>, dim3(across, images), kThreads, 0, stream, args,
+                image_size);
 }
 
 }  // namespace

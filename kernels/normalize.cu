@@ -68,7 +68,7 @@ struct Scale {
 };
 
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    squares_kernel(const ItemTable<Work> table, double* partials) {
+    normalize_squares_kernel(const ItemTable<Work> table, double* partials) {
   SHARED(double[kWarps], staging);
   const Share share = block_share(table);
   const Work& work = table.items[share.item];
@@ -200,7 +200,8 @@ cudaError_t sum_squares(ItemTable<Work>& table, std::size_t max_blocks, double* 
     table.items[i].partial_count = long_ones.first_block[k + 1] - long_ones.first_block[k];
     ++k;
   }
-  return launch(squares_kernel, long_ones.blocks(), kThreads, 0, stream, long_ones, partials);
+  return launch(normalize_squares_kernel, long_ones.blocks(), kThreads, 0, stream, long_ones,
+                partials);
 }
 
 cudaError_t run_table(ItemTable<Work>& table, std::size_t max_partials, double* partials,

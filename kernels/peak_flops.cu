@@ -11,7 +11,7 @@ constexpr int kChains = 8;  // independent, so that latency is hidden even at lo
 constexpr int kSteps = 16;  // of each chain per round, unrolled
 
 __global__ void __launch_bounds__(kThreads)
-    fma_kernel(int rounds, float factor, float term, float* out) {
+    peak_flops_kernel(int rounds, float factor, float term, float* out) {
   SHARED(float[kThreads / 32], staging);
   float chain[kChains];
   // factor and term are arguments and the threads start apart: nothing is known beforehand.
@@ -33,8 +33,8 @@ __global__ void __launch_bounds__(kThreads)
 
 cudaError_t fma_loop(int blocks, int rounds, float* out, cudaStream_t stream) {
   if (blocks < 1 || rounds < 1) return cudaErrorInvalidValue;
-  return launch(fma_kernel, static_cast<unsigned>(blocks), kThreads, 0, stream, rounds, 0.999F,
-                0.001F, out);
+  return launch(peak_flops_kernel, static_cast<unsigned>(blocks), kThreads, 0, stream, rounds,
+                0.999F, 0.001F, out);
 }
 
 double fma_loop_flops(int blocks, int rounds) {

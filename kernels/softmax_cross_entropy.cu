@@ -67,7 +67,8 @@ __device__ __forceinline__ RowResult treat_row(const float* logits, int classes,
 
 // partials: two doubles per block, its loss and its number of correct rows.
 __global__ void __launch_bounds__(kThreads)
-    softmax_kernel(const SoftmaxCrossEntropy args, double* partials, unsigned* counter) {
+    softmax_cross_entropy_kernel(const SoftmaxCrossEntropy args, double* partials,
+                                 unsigned* counter) {
   SHARED(double[2 * kWarps], staging);
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int lane = static_cast<int>(threadIdx.x % 32);
@@ -118,7 +119,7 @@ cudaError_t softmax_cross_entropy(const SoftmaxCrossEntropy& args, const Scratch
   const unsigned blocks =
       std::min(grid_blocks(static_cast<std::size_t>(args.n), kWarps),
                static_cast<unsigned>(std::min<std::size_t>(kMaxBlocks, scratch.float_count / 4)));
-  return launch(softmax_kernel, blocks, kThreads, 0, stream, args,
+  return launch(softmax_cross_entropy_kernel, blocks, kThreads, 0, stream, args,
                 reinterpret_cast<double*>(scratch.floats), scratch.counters);
 }
 

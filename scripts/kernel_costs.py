@@ -146,7 +146,14 @@ def with_tables(text):
 
 
 def compare(path, net, precision, graphs):
-    bench = json.loads(pathlib.Path(path).read_text())
+    try:
+        bench = json.loads(pathlib.Path(path).read_text())
+        ran = bench["precision"], bench["graphs"], bench["dataset"], tuple(bench["channels"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"kernel_costs: {path} is no output of `dropmuon bench --json`: {error!r}")
+    wanted = precision, graphs, net.name, net.channels
+    if ran != wanted:
+        sys.exit(f"kernel_costs: {path} was measured with {ran}, not with {wanted}")
     measured = [statistics.median(start["seconds"]) for start in bench["starts"]]
     starts = range(1, net.depth + 1)
     paper = [seconds(net, bench["batch_size"], precision, start) for start in starts]

@@ -6,9 +6,9 @@
     scripts/kernel_resources.py --write    # the same into kernels/resources.txt
     scripts/kernel_resources.py --check    # one line per breach of the bars or of that file, exit 1
 
-Needs nvcc and c++filt, no GPU. The bars: no spills, at most 128 registers a thread and 32768 a block, at
-most 48 KiB of static shared memory, explicit launch bounds, no warnings. Against kernels/resources.txt: no kernel
-is missing, stale or worse; figures are compared only if the same nvcc wrote them. Exit code 69: no nvcc.
+Needs nvcc and c++filt, no GPU. The bars: no spills, no stack frame, at most 128 registers a thread and 32768 a
+block, at most 48 KiB of static shared memory, explicit launch bounds, no warnings. Against kernels/resources.txt:
+no kernel is missing, stale or worse; figures are compared only if the same nvcc wrote them. Exit code 69: no nvcc.
 """
 import argparse
 import concurrent.futures
@@ -43,6 +43,7 @@ class Kernel(NamedTuple):
     registers: int
     static: int
     dynamic: int
+    stack: int    # not in the table: it is 0
     spill_stores: int
     spill_loads: int
 
@@ -97,14 +98,14 @@ def kernels_of(path, source, output, facts, enums):
     readable = demangle(sorted({mangled for mangled, _ in found}))
     kernels, breaches = [], []
     stem = path.removeprefix("kernels/").removesuffix(".cu")
-    for (mangled, arch), (registers, static, stores, loads) in found.items():
+    for (mangled, arch), (registers, static, stack, stores, loads) in found.items():
         short = short_name(readable[mangled], enums)
         threads, wants_dynamic = facts.get(mangled, (0, False))
         dynamic = most_dynamic(source) if wants_dynamic else 0
         if dynamic is None:
             breaches.append(f"{path}: {short} uses dynamic shared memory, and the file has no constant kMostDynamic")
             dynamic = 0
-        kernels.append(Kernel(f"{stem}: {short}", arch, threads, registers, static, dynamic, stores, loads))
+        kernels.append(Kernel(f"{stem}: {short}", arch, threads, registers, static, dynamic, stack, stores, loads))
     return kernels, breaches
 
 
@@ -161,7 +162,7 @@ def from_text(text):
         cells = re.split(r"\s{2,}", line.strip())
         if len(cells) != len(HEADER) or cells == HEADER:
             continue
-        numbers = [int(cell) for cell in cells[2:6]] + [int(cell) for cell in cells[6].split("/")]
+        numbers = [int(cell) for cell in cells[2:6]] + [0] + [int(cell) for cell in cells[6].split("/")]
         kernels[cells[0], cells[1]] = Kernel(cells[0], cells[1], *numbers)
     return version[1] if version else "", kernels
 
@@ -169,6 +170,8 @@ def from_text(text):
 def bar_breaches(kernel):
     if kernel.spill_stores or kernel.spill_loads:
         yield f"spills {kernel.spill_stores} bytes, {kernel.spill_loads} loaded"
+    if kernel.stack:
+        yield f"has a stack frame of {kernel.stack} bytes"
     if kernel.threads == 0:
         yield "has no __launch_bounds__"
     elif kernel.threads % 32 != 0:
@@ -234,7 +237,7 @@ PTX = """.extern .shared .align 128 .b8 memory[];
 """
 NAMES = {
     "void n::(anonymous namespace)::f<(n::Operand)1, 4, (bool)0>(int, void (*)(int))": "f<Operand::fp16, 4, 0>",
-    "dropmuon::kernels::(anonymous namespace)::softmax_kernel(double*, unsigned int*)": "softmax_kernel",
+    "dropmuon::kernels::(anonymous namespace)::dual_norms_kernel(double*, unsigned int*)": "dual_norms_kernel",
 }
 # (arch, threads, registers, shared bytes): what the calculator in NVIDIA's cuda_occupancy.h gives
 FITS = [(("sm_80", 256, 32, 0), Occupancy(8, 64, 100, "warps")),
@@ -253,7 +256,7 @@ FITS = [(("sm_80", 256, 32, 0), Occupancy(8, 64, 100, "warps")),
 
 def breach_cases():
     """(words of the one breach, kernel, its row or None, whether the same nvcc wrote the table)"""
-    sound = Kernel("k: f<4>", "sm_80", 256, 40, 2048, 0, 0, 0)
+    sound = Kernel("k: f<4>", "sm_80", 256, 40, 2048, 0, 0, 0, 0)
     yield "", sound, sound, True
     yield "", sound, sound._replace(registers=48), True
     yield "", sound, sound._replace(registers=39), False
@@ -263,6 +266,7 @@ def breach_cases():
     yield "is not in kernels/resources.txt", sound, None, True
     yield "is not in kernels/resources.txt", sound, None, False
     for words, change in [("spills 8 bytes", {"spill_stores": 8}), ("4 loaded", {"spill_loads": 4}),
+                          ("a stack frame of 16 bytes", {"stack": 16}),
                           ("no __launch_bounds__", {"threads": 0}), ("not a multiple of 32", {"threads": 250}),
                           ("129 registers at 32", {"registers": 129, "threads": 32}),
                           ("65 registers at 512", {"registers": 65, "threads": 512}),
@@ -279,10 +283,11 @@ def self_test():
             failures.append(f"{what}: expected {expected}, found {found}")
 
     mangled = NAMED + "1aILi4EEEvPf"
-    expect("ptxas", parse_ptxas(PTXAS), {(mangled, "sm_80"): [128, 10624, 28, 36], (mangled, "sm_90"): [40, 0, 0, 0]})
+    expect("ptxas", parse_ptxas(PTXAS), {(mangled, "sm_80"): [128, 10624, 32, 28, 36],
+                                         (mangled, "sm_90"): [40, 0, 0, 0, 0]})
     expect("no DYN_SHARED", kernels_of("kernels/d/k.cu", "", PTXAS, {mangled: (256, False)}, {}),
-           ([Kernel("d/k: a<4>", "sm_80", 256, 128, 10624, 0, 28, 36),
-             Kernel("d/k: a<4>", "sm_90", 256, 40, 0, 0, 0, 0)], []))
+           ([Kernel("d/k: a<4>", "sm_80", 256, 128, 10624, 0, 32, 28, 36),
+             Kernel("d/k: a<4>", "sm_90", 256, 40, 0, 0, 0, 0, 0)], []))
     source = "// text\nconstexpr int kMostDynamic = 99 * 1024 - (512);\n"
     kernels, breaches = kernels_of("kernels/k.cu", source, PTXAS, {mangled: (256, True)}, {})
     expect("DYN_SHARED", ([kernel.dynamic for kernel in kernels], breaches), ([100864, 100864], []))
@@ -297,12 +302,12 @@ def self_test():
     for words, kernel, row, same in breach_cases():
         table = to_text([row] if row else [], "13.0.88")
         if row:
-            expect("table", from_text(table), ("13.0.88", {(row.name, row.arch): row}))
+            expect("table", from_text(table), ("13.0.88", {(row.name, row.arch): row._replace(stack=0)}))
         found = list(check([kernel], "13.0.88" if same else "12.8.93", table))
         if len(found) != bool(words) or words not in "".join(found):
             failures.append(f"expected one breach '{words}', found {found}")
-    gone = to_text([Kernel("k: g", arch, 256, 40, 0, 0, 0, 0) for arch in ("sm_80", "sm_90")], "13.0.88")
-    row = Kernel("k: f", "sm_80", 256, 40, 0, 0, 0, 0)
+    gone = to_text([Kernel("k: g", arch, 256, 40, 0, 0, 0, 0, 0) for arch in ("sm_80", "sm_90")], "13.0.88")
+    row = Kernel("k: f", "sm_80", 256, 40, 0, 0, 0, 0, 0)
     expect("a stale row", [line for line in check([row], "1", gone) if "no such kernel" in line],
            ["k: g (sm_80): in kernels/resources.txt, but there is no such kernel"])
     for failure in failures:

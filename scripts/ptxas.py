@@ -53,7 +53,7 @@ def occupancy(arch, threads, registers, shared_bytes):
 
 # --- the compiler's output ----------------------------------------------------------------------
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '(sm_\d+)a?'")
-SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
+STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 USED = re.compile(r"Used (\d+) registers")
 STATIC = re.compile(r"(\d+) bytes smem")
 PTX_ENTRY = re.compile(r"^(?:\.visible |\.weak )?\.entry (\w+)\(", re.MULTILINE)
@@ -61,17 +61,16 @@ MAX_THREADS = re.compile(r"^\.maxntid (\d+)(?:, (\d+))?(?:, (\d+))?", re.MULTILI
 
 
 def parse_ptxas(text):
-    """{(mangled name, arch): [registers, static, spill stores, spill loads]}; spills of functions that a
-    kernel calls are printed below it and count as its own."""
+    """{(mangled name, arch): [registers, static, stack frame, spill stores, spill loads]}; stack and spills of
+    functions that a kernel calls are printed below it and count as its own."""
     kernels, current = {}, None
     for line in text.splitlines():
         if entry := ENTRY.search(line):
-            current = kernels.setdefault(entry.groups(), [0, 0, 0, 0])
+            current = kernels.setdefault(entry.groups(), [0, 0, 0, 0, 0])
         elif current is None:
             continue
-        elif spills := SPILLS.search(line):
-            current[2] += int(spills[1])
-            current[3] += int(spills[2])
+        elif stack := STACK.search(line):
+            current[2:] = [had + int(more) for had, more in zip(current[2:], stack.groups())]
         elif used := USED.search(line):
             current[0] = max(current[0], int(used[1]))
             if static := STATIC.search(line):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cctype>
 
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
@@ -35,8 +36,13 @@ std::string device_name_error(const std::string& device) {
       device.find_first_not_of("0123456789", 5) == std::string::npos) {
     return "";
   }
+  // Who writes gpu or CUDA does not mean the CPU, however few letters differ.
+  std::string word = device;
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const bool gpu = word.starts_with("gpu") || word.starts_with("cuda") || word == "nvidia";
   return fmt::format("expected auto, cpu, cuda or cuda:N, found '{}'{}", device,
-                     did_you_mean(device, names));
+                     gpu ? "; did you mean 'cuda'?" : did_you_mean(device, names));
 }
 
 std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
@@ -53,8 +59,11 @@ std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
 }
 
 std::string describe(const DeviceInfo& device) {
-  const std::string name = fmt::format("{}: {}", device.kind, device.name);
-  return device.threads == 0 ? name : fmt::format("{}, {} threads", name, device.threads);
+  std::string text = fmt::format("{}: {}", device.kind, device.name);
+  if (device.threads > 0) text += fmt::format(", {} threads", device.threads);
+  text += ", " + device.precision;
+  if (device.memory_bytes > 0) text += device.graphs ? ", graphs" : ", no graphs";
+  return text;
 }
 
 std::vector<std::string> describe_devices() {

@@ -99,7 +99,7 @@ ExitCode command_info() {
     print(fmt::format("  {:<16} {}\n", name, version));
   }
   const std::unique_ptr<Backend> backend = make_backend({.device = "cpu"});
-  print(fmt::format("measured peak    {:.0f} GFLOP/s fp32 multiply-add\n",
+  print(fmt::format("CPU peak           {:.0f} GFLOP/s fp32 multiply-add, measured now\n",
                     backend->measure_peak_flops() / 1e9));
   return ExitCode::ok;
 }

@@ -126,8 +126,13 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   OrthogonalizeTimer orthogonalize(*backend, trainer.network(), experiment.optimizer);
 
   const DeviceInfo device = backend->info();
-  BenchResult result{
-      .device = describe(device), .batch_size = batch, .micro_batch = trainer.micro_batch()};
+  BenchResult result{.device = describe(device),
+                     .precision = device.precision,
+                     .graphs = device.graphs,
+                     .dataset = experiment.data.dataset,
+                     .channels = experiment.model.channels,
+                     .batch_size = batch,
+                     .micro_batch = trainer.micro_batch()};
   result.starts.resize(static_cast<std::size_t>(depth));
   for (int s = 0; s < depth; ++s) {
     BenchStart& start = result.starts[static_cast<std::size_t>(s)];
@@ -159,7 +164,7 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
 
 std::string to_text(const BenchResult& result) {
   std::string out =
-      fmt::format("{}\nbatch {}, micro-batch {}, FMA peak {:.0f} GFLOP/s\n\n", result.device,
+      fmt::format("{}\nbatch {}, micro-batch {}, fp32 FMA peak {:.0f} GFLOP/s\n\n", result.device,
                   result.batch_size, result.micro_batch, result.peak_flops / 1e9);
   out +=
       "start   GFLOP  computed   step ms (min .. max)        GFLOP/s  of peak  computed  time share"
@@ -201,6 +206,10 @@ std::string to_text(const BenchResult& result) {
 std::string to_json(const BenchResult& result) {
   nlohmann::ordered_json json;
   json["device"] = result.device;
+  json["precision"] = result.precision;
+  json["graphs"] = result.graphs;
+  json["dataset"] = result.dataset;
+  json["channels"] = result.channels;
   json["batch_size"] = result.batch_size;
   json["micro_batch"] = result.micro_batch;
   json["peak_flops"] = result.peak_flops;

@@ -81,10 +81,10 @@ std::vector<ConfigKey> general_keys() {
       choice_key<Precision>(
           "precision",
           {{Precision::fp32, "fp32"}, {Precision::tf32, "tf32"}, {Precision::bf16, "bf16"}},
-          "Arithmetic of convolutions and products; weights stay fp32.",
+          "Arithmetic of convolutions and products; tf32 and bf16 need a GPU. Weights stay fp32.",
           DM_FIELD(device.precision)),
       flag_key("graphs",
-               "On a GPU, record the step of each set of layers once and replay it: few launches.",
+               "On a GPU, record the step of each set of layers once (at most 64) and replay it.",
                DM_FIELD(device.graphs)),
       text_key("data.dataset", {join(dataset_names(), " | "), dataset_error}, "The data set.",
                DM_FIELD(experiment.data.dataset)),

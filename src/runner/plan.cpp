@@ -147,6 +147,7 @@ Plan make_plan(const RunConfig& config) {
   for (const PlannedLayer& layer : plan.layers) plan.parameters += layer.parameters;
   const int sizes[] = {plan.micro_batch};
   network->prepare(sizes);
+  plan.device = describe(backend->info());
   plan.peak_bytes = predict_peak(*backend, *network, info, train_count);
   return plan;
 }

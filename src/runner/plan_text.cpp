@@ -33,7 +33,7 @@ std::string to_text(const Plan& plan) {
   out += fmt::format("\nbatch {} in micro-batches of {}, {} steps per epoch, {} steps, {}FLOP\n",
                      plan.batch_size, plan.micro_batch, plan.steps_per_epoch, plan.total_steps,
                      human_count(plan.total_flops));
-  out += fmt::format("peak memory about {}\n", human_bytes(plan.peak_bytes));
+  out += fmt::format("peak memory about {} on {}\n", human_bytes(plan.peak_bytes), plan.device);
   return out;
 }
 
@@ -63,6 +63,7 @@ std::string to_json(const Plan& plan) {
   json["total_steps"] = plan.total_steps;
   json["total_flops"] = plan.total_flops;
   json["peak_bytes"] = plan.peak_bytes;
+  json["device"] = plan.device;
   return json.dump(2) + "\n";
 }
 

@@ -35,7 +35,12 @@ std::string provenance_json(const RunConfig& config, const DeviceInfo& device,
   json["machine"]["host"] = gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "";
   json["machine"]["device"] = device.kind;
   json["machine"]["name"] = device.name;
-  json["machine"]["threads"] = device.threads;
+  if (device.threads > 0) json["machine"]["threads"] = device.threads;
+  json["machine"]["precision"] = device.precision;
+  if (device.memory_bytes > 0) {
+    json["machine"]["memory_bytes"] = device.memory_bytes;
+    json["machine"]["graphs"] = device.graphs;
+  }
   for (const auto& [name, value] : device.libraries) json["machine"]["libraries"][name] = value;
   json["data"]["name"] = dataset.name;
   json["data"]["source"] = dataset.source;

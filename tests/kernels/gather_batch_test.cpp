@@ -19,6 +19,12 @@ const std::vector<Case> kCases = {{1, 1, 1, 1, 0}, {3, 4, 4, 1, 0},    {3, 4, 4,
                                   {2, 6, 2, 6, 0}, {3, 4, 5, 1, 0},    {2, 8, 1, 3, 0},
                                   {2, 4, 1, 1, 0}, {40, 28, 28, 1, 1}, {2, 3, 8, 31, 0}};
 
+// An image fills a block's threads with one value each, or with four, but for one thread more or
+// less. 1023 and 1025 values are four blocks of single ones.
+const std::vector<Case> kAroundBlock = {{2, 5, 17, 3, 0},  {2, 16, 16, 1, 1}, {2, 1, 257, 1, 0},
+                                        {2, 17, 20, 3, 0}, {2, 11, 31, 3, 0}, {2, 16, 16, 4, 0},
+                                        {2, 5, 41, 5, 0},  {2, 2, 257, 2, 0}};
+
 struct Inputs {
   explicit Inputs(const Case& c) {
     Random random(7, Purpose::synthetic_data, 1);
@@ -95,6 +101,10 @@ TEST_CASE("gather_batch normalises, crops and mirrors like the scalar loop") {
     check(c, false);
     check(c, true);
   }
+}
+
+TEST_CASE("gather_batch reaches the last value of images around the size of a block") {
+  for (const Case& c : kAroundBlock) check(c, true);
 }
 
 TEST_CASE("gather_batch takes more images than its grid has rows of blocks") {

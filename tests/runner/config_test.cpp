@@ -22,6 +22,7 @@ seed: 18446744073709551615
 threads: 3
 device: cpu
 precision: bf16
+graphs: false
 data:
   dataset: mnist
   root: "null"

@@ -24,15 +24,17 @@ namespace dropmuon {
 
 // What ran where, for the log, provenance and `dropmuon info`.
 struct DeviceInfo {
-  std::string kind;              // "cpu", ...
-  std::string name;              // processor or board
-  int threads = 0;               // of the host; 0 if it does not compute
-  std::size_t cache_bytes = 0;   // what the busiest layer of a micro-batch should fit in
-  std::size_t memory_bytes = 0;  // of a device with memory of its own; 0: it shares the host's
+  std::string kind;                // "cpu", ...
+  std::string name;                // processor or board
+  int threads = 0;                 // of the host; 0 if it does not compute
+  std::string precision = "fp32";  // of convolutions and products
+  bool graphs = false;             // steps are recorded and replayed
+  std::size_t cache_bytes = 0;     // what the busiest layer of a micro-batch should fit in
+  std::size_t memory_bytes = 0;    // of a device with memory of its own; 0: it shares the host's
   std::vector<std::pair<std::string, std::string>> libraries;  // name, version
 };
 
-// "cpu: AMD EPYC, 2 threads": the device in a line.
+// "cpu: AMD EPYC, 2 threads, fp32": the device in a line.
 std::string describe(const DeviceInfo& device);
 
 // The parts of a step that are timed separately.

@@ -33,6 +33,10 @@ struct BenchScheme {
 
 struct BenchResult {
   std::string device;
+  std::string precision;
+  bool graphs = false;
+  std::string dataset;
+  std::vector<int> channels;
   int batch_size = 0;
   int micro_batch = 0;
   double peak_flops = 0.0;  // FLOP/s, the best of before and after

@@ -39,7 +39,8 @@ struct Plan {
   int batch_size = 0;
   int micro_batch = 0;
   double total_flops = 0.0;  // expected, of the whole run
-  double peak_bytes = 0.0;   // of the process, predicted
+  double peak_bytes = 0.0;   // predicted, of the process or of a device with memory of its own
+  std::string device;
 };
 
 Plan make_plan(const RunConfig& config);

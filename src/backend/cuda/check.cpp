@@ -24,6 +24,7 @@ std::string_view file_name(const Place& place) {
 
 void check(cudaError_t status, const char* call, Place place) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // it is being reported: the next call must not find it again
   fail_call("CUDA", cudaGetErrorName(status), cudaGetErrorString(status), call, place);
 }
 
@@ -39,13 +40,26 @@ void check(cudnnStatus_t status, const char* call, Place place) {
   fail_call("cuDNN", cudnnGetErrorString(status), detail, call, place);
 }
 
-void log_failure(cudaError_t status, const char* call) noexcept {
-  if (status == cudaSuccess) return;
+static void log_failure(std::string_view library, const char* text) noexcept {
   try {
-    log::warning("CUDA: {} from {}", cudaGetErrorString(status), call);
+    log::warning("{}: {} while something was released", library, text);
   } catch (...) {
     return;  // a message is all that is lost
   }
+}
+
+void log_failure(cudaError_t status) noexcept {
+  // At the end of a process the runtime may be gone before the last handle.
+  if (status == cudaSuccess || status == cudaErrorCudartUnloading) return;
+  log_failure("CUDA", cudaGetErrorString(status));
+}
+
+void log_failure(cublasStatus_t status) noexcept {
+  if (status != CUBLAS_STATUS_SUCCESS) log_failure("cuBLAS", cublasGetStatusString(status));
+}
+
+void log_failure(cudnnStatus_t status) noexcept {
+  if (status != CUDNN_STATUS_SUCCESS) log_failure("cuDNN", cudnnGetErrorString(status));
 }
 
 }  // namespace dropmuon::cuda

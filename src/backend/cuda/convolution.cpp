@@ -17,6 +17,16 @@ __nv_bfloat16* bf16(const DeviceMemory& memory) {
   return static_cast<__nv_bfloat16*>(memory.get());
 }
 
+template <typename Pass>
+const Pass& available(const Pass& pass, const char* name, const Conv2dShape& shape) {
+  if (!pass.available()) {
+    fail(ExitCode::internal, "cuDNN has no deterministic {} for {}x{}x{} -> {} channels, kernel {}",
+         name, shape.input.height, shape.input.width, shape.input.channels, shape.out_channels,
+         shape.kernel);
+  }
+  return pass;
+}
+
 }  // namespace
 
 Convolution::Convolution(const Conv2dShape& shape, Precision precision,
@@ -24,9 +34,16 @@ Convolution::Convolution(const Conv2dShape& shape, Precision precision,
     : shape_(shape), precision_(precision), context_(context) {
   DM_CHECK(shape.kernel > 0 && shape.kernel % 2 == 1, "conv2d kernel {} is not odd", shape.kernel);
   const std::size_t element = half() ? sizeof(__nv_bfloat16) : sizeof(float);
-  filter_ = allocate_device_memory(filter_size() * element, 0);
-  gradient_ = allocate_device_memory(filter_size() * sizeof(float), 0);
-  if (half()) half_gradient_ = allocate_device_memory(filter_size() * element, 0);
+  filter_ = allocate_device_memory(filter_size() * element);
+  gradient_ = allocate_device_memory(filter_size() * sizeof(float));
+  if (half()) half_gradient_ = allocate_device_memory(filter_size() * element);
+  *context_.allocated += filter_bytes();
+}
+
+Convolution::~Convolution() { *context_.allocated -= filter_bytes(); }
+
+std::size_t Convolution::filter_bytes() const {
+  return filter_size() * (half() ? 2 * sizeof(__nv_bfloat16) + sizeof(float) : 2 * sizeof(float));
 }
 
 std::size_t Convolution::filter_size() const {
@@ -85,9 +102,10 @@ void Convolution::forward(int n, const float* x, float* y) {
   if (half()) DM_CUDA(kernels::to_bf16(inputs, x, at.x, context_.stream));
   const void* from = half() ? static_cast<const void*>(at.x) : x;
   void* to = half() ? static_cast<void*>(at.y) : y;
+  const auto& pass = available(plan.forward, "forward convolution", shape_);
   DM_CUDNN(cudnnConvolutionForward(context_.dnn, &kOne, plan.x, from, plan.w, filter_,
-                                   plan.forward.convolution, plan.forward.algorithm, at.workspace,
-                                   plan.forward.workspace_bytes, &kZero, plan.y, to));
+                                   pass.convolution, pass.algorithm, at.workspace,
+                                   pass.workspace_bytes, &kZero, plan.y, to));
   const std::size_t outputs = static_cast<std::size_t>(n) * output().size();
   if (half()) DM_CUDA(kernels::from_bf16(outputs, at.y, y, false, context_.stream));
 }
@@ -99,10 +117,10 @@ void Convolution::backward_input(int n, const float* dy, float* dx) {
   if (half()) DM_CUDA(kernels::to_bf16(outputs, dy, at.y, context_.stream));
   const void* from = half() ? static_cast<const void*>(at.y) : dy;
   void* to = half() ? static_cast<void*>(at.x) : dx;
+  const auto& pass = available(plan.backward_input, "data gradient", shape_);
   DM_CUDNN(cudnnConvolutionBackwardData(context_.dnn, &kOne, plan.w, filter_, plan.y, from,
-                                        plan.backward_input.convolution,
-                                        plan.backward_input.algorithm, at.workspace,
-                                        plan.backward_input.workspace_bytes, &kZero, plan.x, to));
+                                        pass.convolution, pass.algorithm, at.workspace,
+                                        pass.workspace_bytes, &kZero, plan.x, to));
   const std::size_t inputs = static_cast<std::size_t>(n) * shape_.input.size();
   if (half()) DM_CUDA(kernels::from_bf16(inputs, at.x, dx, false, context_.stream));
 }
@@ -118,11 +136,11 @@ void Convolution::backward_filter(int n, const float* x, const float* dy, GradMo
   }
   // bf16 gradients of single micro-batches are added up in fp32 behind the call.
   const float* const beta = accumulate && !half() ? &kOne : &kZero;
+  const auto& pass = available(plan.backward_filter, "filter gradient", shape_);
   DM_CUDNN(cudnnConvolutionBackwardFilter(
       context_.dnn, &kOne, plan.x, half() ? static_cast<const void*>(at.x) : x, plan.y,
-      half() ? static_cast<const void*>(at.y) : dy, plan.backward_filter.convolution,
-      plan.backward_filter.algorithm, at.workspace, plan.backward_filter.workspace_bytes, beta,
-      plan.w, half() ? half_gradient_ : gradient_));
+      half() ? static_cast<const void*>(at.y) : dy, pass.convolution, pass.algorithm, at.workspace,
+      pass.workspace_bytes, beta, plan.w, half() ? half_gradient_ : gradient_));
   if (half()) {
     DM_CUDA(kernels::from_bf16(filter_size(), bf16(half_gradient_),
                                static_cast<float*>(gradient_.get()), accumulate, context_.stream));

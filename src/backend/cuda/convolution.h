@@ -14,7 +14,8 @@ namespace dropmuon::cuda {
 struct ConvolutionContext {
   cudnnHandle_t dnn = nullptr;
   cudaStream_t stream = nullptr;
-  Workspace* workspace = nullptr;  // shared by all convolutions of a backend, which take turns
+  Workspace* workspace = nullptr;    // shared by all convolutions of a backend, which take turns
+  std::size_t* allocated = nullptr;  // the backend's count of bytes
 };
 
 // Computes the full output: cuDNN's padding is the same on both sides, so rows that no pooling
@@ -24,6 +25,7 @@ class Convolution final : public Conv2d {
  public:
   Convolution(const Conv2dShape& shape, Precision precision, const ConvolutionContext& context);
 
+  ~Convolution() override;
   ImageShape output() const override;
   void prepare(int n) override;
   void load_filter(const float* w) override;
@@ -46,6 +48,7 @@ class Convolution final : public Conv2d {
   std::size_t converted_y_bytes(int n) const;
   Places places(int n) const;
   std::size_t filter_size() const;
+  std::size_t filter_bytes() const;  // of everything kept
 
   Conv2dShape shape_;
   Precision precision_;

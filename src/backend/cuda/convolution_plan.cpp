@@ -56,8 +56,7 @@ ConvolutionDescriptor make_convolution(const Conv2dShape& shape, cudnnMathType_t
 // which `workspace_bytes(descriptor, algorithm, &bytes)` succeeds within the limit.
 template <typename Algorithm, typename Candidate, typename WorkspaceBytes>
 ConvolutionPass<Algorithm> choose(std::span<const Candidate> candidates, const Conv2dShape& shape,
-                                  Precision precision, const char* pass,
-                                  const WorkspaceBytes& workspace_bytes) {
+                                  Precision precision, const WorkspaceBytes& workspace_bytes) {
   for (const Candidate& candidate : candidates) {
     if (candidate.status != CUDNN_STATUS_SUCCESS) continue;
     if (candidate.determinism != CUDNN_DETERMINISTIC) continue;
@@ -68,9 +67,20 @@ ConvolutionPass<Algorithm> choose(std::span<const Candidate> candidates, const C
         workspace_bytes(chosen.convolution, chosen.algorithm, &chosen.workspace_bytes);
     if (status == CUDNN_STATUS_SUCCESS && chosen.workspace_bytes <= kMostWorkspace) return chosen;
   }
-  fail(ExitCode::internal, "cuDNN has no deterministic {} for {}x{}x{} -> {} channels, kernel {}",
-       pass, shape.input.height, shape.input.width, shape.input.channels, shape.out_channels,
-       shape.kernel);
+  return {};
+}
+
+// cuDNN counts elements in 32 bits.
+void check_elements(const Conv2dShape& shape, int n) {
+  const std::size_t pixels = static_cast<std::size_t>(shape.input.height) * shape.input.width;
+  const auto channels =
+      static_cast<std::size_t>(std::max(shape.input.channels, shape.out_channels));
+  if (static_cast<std::size_t>(n) * pixels * channels < std::size_t{1} << 31) return;
+  fail(
+      ExitCode::bad_config,
+      "train.micro_batch: {} images of {}x{} with {} channels are more than the 2^31 elements that "
+      "cuDNN takes at once; choose a smaller one",
+      n, shape.input.height, shape.input.width, channels);
 }
 
 // The descriptor the heuristics are asked with.
@@ -85,6 +95,7 @@ ConvolutionPlan::ConvolutionPlan(cudnnHandle_t dnn, const Conv2dShape& shape, in
     : x(make_tensor(n, shape.input, precision)),
       y(make_tensor(n, {shape.input.height, shape.input.width, shape.out_channels}, precision)),
       w(make_filter(shape, precision)) {
+  check_elements(shape, n);
   plan_forward(dnn, shape, precision);
   plan_backward_input(dnn, shape, precision);
   plan_backward_filter(dnn, shape, precision);
@@ -99,7 +110,7 @@ void ConvolutionPlan::plan_forward(cudnnHandle_t dnn, const Conv2dShape& shape,
                                                   found.data()));
   forward = choose<cudnnConvolutionFwdAlgo_t>(
       std::span<const cudnnConvolutionFwdAlgoPerf_t>(found).first(static_cast<std::size_t>(count)),
-      shape, precision, "forward convolution",
+      shape, precision,
       [&](cudnnConvolutionDescriptor_t convolution, auto algorithm, std::size_t* bytes) {
         return cudnnGetConvolutionForwardWorkspaceSize(dnn, x, w, convolution, y, algorithm, bytes);
       });
@@ -115,7 +126,7 @@ void ConvolutionPlan::plan_backward_input(cudnnHandle_t dnn, const Conv2dShape& 
   backward_input = choose<cudnnConvolutionBwdDataAlgo_t>(
       std::span<const cudnnConvolutionBwdDataAlgoPerf_t>(found).first(
           static_cast<std::size_t>(count)),
-      shape, precision, "data gradient",
+      shape, precision,
       [&](cudnnConvolutionDescriptor_t convolution, auto algorithm, std::size_t* bytes) {
         return cudnnGetConvolutionBackwardDataWorkspaceSize(dnn, w, y, convolution, x, algorithm,
                                                             bytes);
@@ -132,7 +143,7 @@ void ConvolutionPlan::plan_backward_filter(cudnnHandle_t dnn, const Conv2dShape&
   backward_filter = choose<cudnnConvolutionBwdFilterAlgo_t>(
       std::span<const cudnnConvolutionBwdFilterAlgoPerf_t>(found).first(
           static_cast<std::size_t>(count)),
-      shape, precision, "filter gradient",
+      shape, precision,
       [&](cudnnConvolutionDescriptor_t convolution, auto algorithm, std::size_t* bytes) {
         return cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn, x, y, convolution, w, algorithm,
                                                               bytes);

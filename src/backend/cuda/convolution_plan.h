@@ -11,11 +11,13 @@
 namespace dropmuon::cuda {
 
 // One of the three passes: its algorithm, the arithmetic it may use, the workspace it needs.
+// Without a descriptor cuDNN cannot do it; that is an error only for who asks for this pass.
 template <typename Algorithm>
 struct ConvolutionPass {
   Algorithm algorithm{};
   ConvolutionDescriptor convolution;
   std::size_t workspace_bytes = 0;
+  bool available() const { return static_cast<bool>(convolution); }
 };
 
 // Activations NHWC, filters OHWI (cuDNN calls both NHWC), stride 1, padding kernel / 2. Algorithms:

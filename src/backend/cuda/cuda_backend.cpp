@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cuda_backend.h"
 
+#include <algorithm>
+
 #include "make_backend.h"
 
 namespace dropmuon::cuda {
@@ -13,6 +15,20 @@ constexpr int kCounters = 16384;
 // A micro-batch's busiest layer may fill this share of the device: with the activations of the
 // other layers, their gradients and the libraries' workspaces about a quarter of it is used then.
 constexpr std::size_t kMemoryShare = 16;
+constexpr std::size_t kMostBytes = std::size_t{8}
+                                   << 30;  // cuDNN's tensors have below 2^31 elements
+
+const char* name_of(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return "fp32";
+    case Precision::tf32:
+      return "tf32";
+    case Precision::bf16:
+      return "bf16";
+  }
+  return "?";
+}
 
 Gpu select_gpu(int index) {
   DM_CUDA(cudaSetDevice(index));
@@ -27,9 +43,9 @@ CudaBackend::CudaBackend(int index, Precision precision, bool graphs)
       stream_(make_stream()),
       blas_(make_blas(stream_)),
       dnn_(make_dnn(stream_)),
-      blas_workspace_(allocate_device_memory(kBlasWorkspaceBytes, 0)),
-      partial_sums_(allocate_device_memory(kPartialSums * sizeof(float), 0)),
-      counters_(allocate_device_memory(kCounters * sizeof(unsigned), 0)),
+      blas_workspace_(allocate_device_memory(kBlasWorkspaceBytes)),
+      partial_sums_(allocate_device_memory(kPartialSums * sizeof(float))),
+      counters_(allocate_device_memory(kCounters * sizeof(unsigned))),
       recorder_(stream_, graphs),
       convolution_workspace_(recorder_),
       newton_schulz_workspace_(recorder_) {
@@ -37,12 +53,14 @@ CudaBackend::CudaBackend(int index, Precision precision, bool graphs)
   DM_CUDA(cudaMemsetAsync(counters_, 0, kCounters * sizeof(unsigned), stream_));
 }
 
-CudaBackend::~CudaBackend() { DM_CUDA_NOTHROW(cudaStreamSynchronize(stream_)); }
+CudaBackend::~CudaBackend() { log_failure(cudaStreamSynchronize(stream_)); }
 
 DeviceInfo CudaBackend::info() const {
   return {.kind = "cuda",
           .name = gpu_.name,
-          .cache_bytes = gpu_.memory_bytes / kMemoryShare,
+          .precision = name_of(precision_),
+          .graphs = recorder_.graphs(),
+          .cache_bytes = std::min(gpu_.memory_bytes / kMemoryShare, kMostBytes),
           .memory_bytes = gpu_.memory_bytes,
           .libraries = library_versions()};
 }

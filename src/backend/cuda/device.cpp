@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "device.h"
 
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "check.h"
@@ -24,6 +26,10 @@ GpuCount count_gpus() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {
     cudaGetLastError();  // forget it: this program may go on without a GPU
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) {
+      return {0, "no usable GPU: no NVIDIA driver is installed"};
+    }
     return {0, fmt::format("no usable GPU: {} ({})", cudaGetErrorString(status),
                            cudaGetErrorName(status))};
   }
@@ -75,7 +81,11 @@ std::string unavailable_reason(int index) {
     return fmt::format("{} has compute capability {}.{}, and {}.0 is needed", gpu.name, gpu.major,
                        gpu.minor, kOldestMajor);
   }
-  DM_CUDA(cudaSetDevice(index));
+  // A board may be there and yet refuse: in exclusive use, full, or broken.
+  if (const cudaError_t status = cudaSetDevice(index); status != cudaSuccess) {
+    cudaGetLastError();
+    return fmt::format("{} cannot be used: {}", gpu.name, cudaGetErrorString(status));
+  }
   const cudaError_t status = kernels::find_kernel_image();
   if (status == cudaSuccess) return "";
   cudaGetLastError();
@@ -98,12 +108,25 @@ std::vector<std::string> describe_devices() {
   return lines;
 }
 
+// "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  ..." -> "580.65.06"
+std::string driver_version(int cuda_version) {
+  if (cuda_version == 0) return "none";
+  std::ifstream file("/proc/driver/nvidia/version");
+  for (std::string word; file >> word;) {
+    const bool number = word.find_first_not_of("0123456789.") == std::string::npos;
+    if (number && word.find('.') != std::string::npos) {
+      return fmt::format("{} (up to CUDA {})", word, version_text(cuda_version));
+    }
+  }
+  return "up to CUDA " + version_text(cuda_version);
+}
+
 std::vector<std::pair<std::string, std::string>> library_versions() {
   int runtime = 0;
   int driver = 0;
   DM_CUDA(cudaRuntimeGetVersion(&runtime));
   DM_CUDA(cudaDriverGetVersion(&driver));  // 0: none is installed
-  return {{"CUDA driver", driver == 0 ? "none" : "for CUDA " + version_text(driver)},
+  return {{"CUDA driver", driver_version(driver)},
           {"CUDA runtime", version_text(runtime)},
           {"cuBLAS", cublas_version()},
           {"cuDNN", cudnn_version()}};

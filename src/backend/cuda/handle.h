@@ -21,7 +21,7 @@ class Handle {
     return *this;
   }
   ~Handle() {
-    if (value_ != nullptr) static_cast<void>(destroy(value_));
+    if (value_ != nullptr) log_failure(destroy(value_));
   }
   T get() const { return value_; }
   operator T() const { return value_; }  // passed to the libraries as what it is

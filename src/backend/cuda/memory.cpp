@@ -6,7 +6,7 @@ namespace dropmuon::cuda {
 
 void* CudaBackend::allocate(std::size_t bytes) {
   DM_CHECK(!recorder_.recording(), "an allocation inside a step");
-  DeviceMemory memory = allocate_device_memory(bytes, allocated_);
+  DeviceMemory memory = allocate_device_memory(bytes);
   void* address = memory.get();
   allocations_.emplace(address, Allocation{std::move(memory), bytes});
   allocated_ += bytes;

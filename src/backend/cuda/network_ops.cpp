@@ -33,9 +33,11 @@ kernels::AveragePool average_pool(const AveragePool& args) {
 }  // namespace
 
 std::unique_ptr<Conv2d> CudaBackend::make_conv2d(const Conv2dShape& shape) {
-  return std::make_unique<Convolution>(
-      shape, precision_,
-      ConvolutionContext{.dnn = dnn_, .stream = stream_, .workspace = &convolution_workspace_});
+  return std::make_unique<Convolution>(shape, precision_,
+                                       ConvolutionContext{.dnn = dnn_,
+                                                          .stream = stream_,
+                                                          .workspace = &convolution_workspace_,
+                                                          .allocated = &allocated_});
 }
 
 void CudaBackend::gather_batch(const GatherBatch& args) {

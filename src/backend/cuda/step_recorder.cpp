@@ -28,7 +28,7 @@ void StepRecorder::run(std::uint64_t key, const std::function<void()>& body) {
   DM_CHECK(current_ == nullptr, "a step inside a step");
   Recording& recording = find(key);
   ++recording.runs;
-  if (!graphs_ || !warm_) {
+  if (!graphs_ || !recording.ran) {
     run_directly(recording, body);
     return;
   }
@@ -63,12 +63,12 @@ StepRecorder::Recording& StepRecorder::find(std::uint64_t key) {
 
 void StepRecorder::run_directly(Recording& recording, const std::function<void()>& body) {
   const ProfilerRange range("step");
-  recording.mark_count = 0;
   run_body(recording, body);
-  warm_ = true;
+  recording.ran = true;
 }
 
 void StepRecorder::run_body(Recording& recording, const std::function<void()>& body) {
+  recording.mark_count = 0;
   struct Leave {
     StepRecorder& recorder;
     ~Leave() {
@@ -82,25 +82,33 @@ void StepRecorder::run_body(Recording& recording, const std::function<void()>& b
 }
 
 void StepRecorder::capture(Recording& recording, const std::function<void()>& body) {
-  recording.mark_count = 0;
-  // Relaxed: kernels that only this key needs may still have to be loaded.
-  DM_CUDA(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed));
+  DM_CUDA(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal));
   cudaGraph_t captured = nullptr;
   try {
     capturing_ = true;
     run_body(recording, body);
+    DM_CUDA(cudaStreamEndCapture(stream_, &captured));
+    const Graph graph(captured);
+    cudaGraphExec_t instance = nullptr;
+    DM_CUDA(cudaGraphInstantiate(&instance, graph, 0));
+    recording.graph = GraphExec(instance);
   } catch (...) {
-    DM_CUDA_NOTHROW(cudaStreamEndCapture(stream_, &captured));
-    const Graph unused(captured);
+    end_failed_capture();
     recording.mark_count = 0;  // its events were never recorded
     throw;
   }
-  DM_CUDA(cudaStreamEndCapture(stream_, &captured));
-  const Graph graph(captured);
-  cudaGraphExec_t instance = nullptr;
-  DM_CUDA(cudaGraphInstantiate(&instance, graph, 0));
-  recording.graph = GraphExec(instance);
   ++counts_.recorded;
+}
+
+// Leaves capture mode, if it is still on; the error that led here is the one to report.
+void StepRecorder::end_failed_capture() {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  if (cudaStreamIsCapturing(stream_, &status) != cudaSuccess) return;
+  if (status == cudaStreamCaptureStatusNone) return;
+  cudaGraph_t captured = nullptr;
+  cudaStreamEndCapture(stream_, &captured);
+  cudaGetLastError();
+  const Graph unused(captured);
 }
 
 void StepRecorder::mark(Phase phase) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One graph per active set: a step is captured on first use of its key and replayed from then on.
-//
-// The very first step of a process is run directly, because libraries load their kernels when they
-// are first used, which a capture does not allow. With graphs off every step is run directly.
+// One graph per active set. The first step of a key is run directly: libraries load their kernels
+// when they are first used, which a capture does not allow, and a set that never comes again need
+// not be recorded. The second is captured, and it and all later ones are replays. With graphs off
+// every step is run directly.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ class StepRecorder {
   // stream. The steps of a key do the same work, so one stands for all.
   PhaseSeconds take_seconds();
 
+  bool graphs() const { return graphs_; }
   bool recording() const { return capturing_; }
   void forget();  // waits for the stream
   RecordingCounts counts() const;
@@ -42,6 +43,7 @@ class StepRecorder {
   };
   struct Recording {
     std::uint64_t key = 0;
+    bool ran = false;
     GraphExec graph;
     std::vector<Mark> marks;
     std::size_t mark_count = 0;
@@ -50,13 +52,13 @@ class StepRecorder {
 
   Recording& find(std::uint64_t key);
   void capture(Recording& recording, const std::function<void()>& body);
+  void end_failed_capture();
   void run_directly(Recording& recording, const std::function<void()>& body);
   void run_body(Recording& recording, const std::function<void()>& body);
   void add_seconds(Recording& recording);
 
   cudaStream_t stream_;
   bool graphs_;
-  bool warm_ = false;
   bool capturing_ = false;
   Recording* current_ = nullptr;
   std::optional<ProfilerRange> phase_range_;

@@ -7,7 +7,7 @@
 
 namespace dropmuon::cuda {
 
-DeviceMemory allocate_device_memory(std::size_t bytes, std::size_t in_use) {
+DeviceMemory allocate_device_memory(std::size_t bytes) {
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes == 0 ? 1 : bytes);
   if (status == cudaErrorMemoryAllocation) {
@@ -16,10 +16,10 @@ DeviceMemory allocate_device_memory(std::size_t bytes, std::size_t in_use) {
     std::size_t total = 0;
     DM_CUDA(cudaMemGetInfo(&free, &total));
     fail(ExitCode::internal,
-         "out of GPU memory: {} asked for, {} in use by this run, {} of {} free; a smaller "
-         "train.micro_batch helps",
-         human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(in_use)),
-         human_bytes(static_cast<double>(free)), human_bytes(static_cast<double>(total)));
+         "out of GPU memory: {} asked for, {} of {} free; a smaller train.micro_batch or "
+         "data.train_limit may help",
+         human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(free)),
+         human_bytes(static_cast<double>(total)));
   }
   check(status, "cudaMalloc");
   return DeviceMemory(memory);
@@ -30,7 +30,7 @@ void Workspace::reserve(std::size_t bytes) {
   recorder_.forget();
   memory_ = DeviceMemory();
   size_ = 0;
-  memory_ = allocate_device_memory(bytes, 0);
+  memory_ = allocate_device_memory(bytes);
   size_ = bytes;
 }
 

@@ -11,8 +11,8 @@ namespace dropmuon::cuda {
 
 using DeviceMemory = Handle<void*, &cudaFree>;
 
-// cudaMalloc, with a message that helps when memory runs out; `in_use` is for that message.
-DeviceMemory allocate_device_memory(std::size_t bytes, std::size_t in_use);
+// cudaMalloc, with a message that helps when memory runs out.
+DeviceMemory allocate_device_memory(std::size_t bytes);
 
 class StepRecorder;
 
