@@ -21,6 +21,11 @@ constexpr std::size_t kSharedPerProcessor = 228 << 10;
 constexpr int kMajor = 9;
 constexpr int kMinor = 0;
 
+// SIMT_FAULT: what is wrong with the board.
+bool has_fault(const char* name) {
+  const char* fault = std::getenv("SIMT_FAULT");
+  return fault != nullptr && std::strcmp(fault, name) == 0;
+}
 bool no_device() { return std::getenv("SIMT_NO_DEVICE") != nullptr; }
 cudaError_t check_device(int device) {
   if (no_device()) return keep_error(cudaErrorInsufficientDriver);
@@ -50,7 +55,10 @@ cudaError_t cudaGetDeviceCount(int* count) {
   *count = no_device() ? 0 : 1;
   return no_device() ? keep_error(cudaErrorInsufficientDriver) : cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) { return check_device(device); }
+cudaError_t cudaSetDevice(int device) {
+  if (has_fault("busy")) return keep_error(cudaErrorDevicesUnavailable);
+  return check_device(device);
+}
 cudaError_t cudaGetDevice(int* device) {
   *device = 0;
   return check_device(0);
@@ -74,8 +82,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   p.maxGridSize[0] = 0x7fffffff;
   p.maxGridSize[1] = p.maxGridSize[2] = 65535;
   p.totalConstMem = 65536;
-  p.major = kMajor;
-  p.minor = kMinor;
+  p.major = has_fault("old") ? 7 : kMajor;
+  p.minor = has_fault("old") ? 5 : kMinor;
   p.textureAlignment = 512;
   p.multiProcessorCount = kProcessors;
   p.maxThreadsPerMultiProcessor = kThreadsPerProcessor;
@@ -206,6 +214,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
   const Lock lock(runtime_mutex);
   if (!attributes || !kernel) return keep_error(cudaErrorInvalidDeviceFunction);
+  if (has_fault("image")) return keep_error(cudaErrorNoKernelImageForDevice);
   std::memset(static_cast<void*>(attributes), 0, sizeof *attributes);
   attributes->maxThreadsPerBlock = 1024;
   attributes->numRegs = 32;

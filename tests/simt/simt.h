@@ -5,6 +5,7 @@
 //   SIMT_LAZY=1                stream work is delayed until something waits for it
 //   SIMT_GUARD=1               device memory cannot be touched while host code runs
 //   SIMT_NO_DEVICE=1           like a machine without a driver
+//   SIMT_FAULT=busy|old|image  the board is taken, has compute capability 7.5, lacks kernels
 //   SIMT_MALLOC_LIMIT=<bytes>  device memory that cudaMalloc may hand out
 #pragma once
 
