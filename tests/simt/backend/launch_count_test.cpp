@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A step of the Fashion-MNIST network with Muon runs the kernels and library calls that the table
 // "Launches" of kernels/README.md says, for every start layer.
+#include <array>
+
+#include "catch.h"
 #include "cuda/toy.h"
 #include "simt/simt.h"
 
@@ -68,6 +71,7 @@ TEST_CASE("a step launches what the table of kernels/README.md says", "[cuda]") 
       CAPTURE(static_cast<int>(precision), start);
       std::vector<int> layers;
       for (int layer = start - 1; layer <= kConvs; ++layer) layers.push_back(layer);
+      run.backend().synchronize();
       simt::clear_counts();
       run.trainer().step(start - 1, ActiveSet::of(layers, kConvs + 1));
       run.backend().synchronize();
