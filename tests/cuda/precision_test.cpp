@@ -73,7 +73,7 @@ double share_beyond_bf16(const std::vector<float>& values) {
 
 TEST_CASE("reduced precisions round the operands of a convolution and nothing else", "[cuda]") {
   for (const Conv2dShape& shape : {Conv2dShape{{7, 6, 3}, 8, 3}, Conv2dShape{{8, 8, 16}, 16, 3},
-                                   Conv2dShape{{5, 5, 1}, 5, 5}, Conv2dShape{{4, 5, 31}, 7, 1}}) {
+                                   Conv2dShape{{5, 5, 2}, 5, 5}, Conv2dShape{{4, 5, 31}, 7, 1}}) {
     for (const Precision precision : {Precision::tf32, Precision::bf16}) {
       CAPTURE(static_cast<int>(precision), shape.input.channels, shape.kernel);
       const Convolved errors = convolution_errors(precision, shape, 3);
