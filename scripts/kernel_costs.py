@@ -63,7 +63,7 @@ def bound(op):
 
 def library_table(net, batch=8192):
     rows = []
-    steps = [[op for op in step(net, batch, p, 1) if op.library and op.flops] for p in PRECISIONS]
+    steps = [[op for op in step(net, batch, p, 1) if op.by_library and op.flops] for p in PRECISIONS]
     for same in zip(*steps):
         op = same[0]
         convert_bytes = 0

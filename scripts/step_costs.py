@@ -60,7 +60,7 @@ class Operation(NamedTuple):
     rate: float = FMA_RATE
     launches: int = 1
     floor: float = KERNEL_FLOOR
-    library: bool = False  # cuBLAS, cuDNN
+    by_library: bool = False  # cuBLAS, cuDNN
 
     def seconds(self):
         return max(self.flops / self.rate, self.moves / BANDWIDTH, self.launches * self.floor)
@@ -116,7 +116,7 @@ def convolution(name, layer, phase, precision, shape, batch):
     x, y, w = batch * side * side * into, batch * side * side * out, 9 * into * out
     size = 2 if precision == "bf16" else 4
     ops = [operation(name, layer, phase, size * (x + y + w), flops=2.0 * 9 * into * y, rate=CONV_RATES[precision],
-                     library=True)]
+                     by_library=True)]
     if precision == "bf16":
         ends = {"conv forward": (x, y), "conv filter gradient": (x, y, w), "conv data gradient": (y, x)}
         ops += [operation("convert", layer, phase, 6 * elements, 0) for elements in ends[name]]
@@ -142,7 +142,7 @@ def forward(net, batch, precision, start):
 def matmul(name, net, batch, precision, phase):
     x = batch * net.features()
     moves = 4 * (x + batch * net.classes + net.classes * net.features())
-    return operation(name, "", phase, moves, flops=2.0 * x * net.classes, rate=CONV_RATES[precision], library=True)
+    return operation(name, "", phase, moves, flops=2.0 * x * net.classes, rate=CONV_RATES[precision], by_library=True)
 
 
 def backward(net, batch, precision, start):
@@ -169,13 +169,13 @@ def optimizer(net, precision, start):
     parameters = net.parameters(start)
     load = 6 if precision == "bf16" else 8
     return [
-        *[operation("store_filter_gradient", "", "optimizer", 8 * size, library=True) for size in filters],
+        *[operation("store_filter_gradient", "", "optimizer", 8 * size, by_library=True) for size in filters],
         operation("momentum", "", "optimizer", 12 * parameters),
         operation("frobenius_scale", "", "optimizer", 4 * (parameters - biases)),
         operation("grouped_product", "", "optimizer", 0, flops=flops, launches=gram_form().stages, floor=STAGE_FLOOR),
         operation("normalize", "", "optimizer", 12 * biases, launches=2),
         operation("apply_update", "", "optimizer", 12 * parameters),
-        *[operation("load_filter", "", "optimizer", load * size, library=precision != "bf16") for size in filters]]
+        *[operation("load_filter", "", "optimizer", load * size, by_library=precision != "bf16") for size in filters]]
 
 
 def step(net, batch, precision, start):
