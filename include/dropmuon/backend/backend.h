@@ -93,8 +93,8 @@ class Backend {
   virtual void apply_adam(std::span<const AdamItem> items, const AdamRule& rule) = 0;
 
   // --- a step ----------------------------------------------------------------------------------
-  // Runs `body`, a fixed sequence of operations for this key. A backend may record it on first use
-  // and replay the recording later, so everything that changes between steps with the same key
+  // Runs `body`, a fixed sequence of operations for this key. A backend may record it and
+  // replay the recording later, so everything that changes between steps with the same key
   // (learning rates, batch indices) must be read from device memory inside the operations. Keys
   // belong to one user of the backend at a time; a new one starts with forget_steps(). Memory that
   // recordings use may be released: they are forgotten then.
