@@ -11,6 +11,7 @@
 #include <dropmuon/runner/config.h>
 #include <dropmuon/runner/plan.h>
 #include <dropmuon/runner/provenance.h>
+#include <dropmuon/runner/run_folder.h>
 #include <dropmuon/runner/train_run.h>
 
 namespace dropmuon {
@@ -22,6 +23,8 @@ void print(const std::string& text) {
   }
 }
 
+RunControl control() { return {stop_requested, checkpoint_requested}; }
+
 }  // namespace
 
 ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
@@ -29,7 +32,24 @@ ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::
   const RunConfig config = load_config(arguments.config, arguments.overrides);
   install_signal_handlers();
   Progress progress(verbosity);
-  return run_training(config, command, stop_requested, progress);
+  return run_training(config, command, control(), progress);
+}
+
+ExitCode command_resume(const std::string& run, const ConfigArguments& arguments,
+                        const std::vector<std::string>& command, Verbosity verbosity) {
+  if (!arguments.overrides.empty()) {
+    fail(ExitCode::usage, "--resume goes on with the run's own configuration: no overrides");
+  }
+  std::string folder = run;
+  if (run == "latest") {
+    if (arguments.config.empty()) {
+      fail(ExitCode::usage, "--resume latest needs the CONFIG whose newest run is meant");
+    }
+    folder = RunFolder::latest(load_config(arguments.config, {})).path();
+  }
+  install_signal_handlers();
+  Progress progress(verbosity);
+  return resume_training(folder, command, control(), progress);
 }
 
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {

@@ -19,6 +19,9 @@ enum class OutputFormat { text, json };
 
 ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
                        Verbosity verbosity);
+// Goes on with a run folder, or with the newest run of arguments.config if `run` is "latest".
+ExitCode command_resume(const std::string& run, const ConfigArguments& arguments,
+                        const std::vector<std::string>& command, Verbosity verbosity);
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format);  // config: run folder
 ExitCode command_plan(const ConfigArguments& arguments, OutputFormat format);
 

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "commands.h"
+#include "compare_command.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/suggest.h>
 #include <dropmuon/runner/provenance.h>
@@ -24,6 +25,8 @@ constexpr const char* kExitCodes =
 struct Options {
   ConfigArguments config;
   BenchArguments bench;
+  CompareArguments compare;
+  std::string resume;
   std::string data_name;
   std::string data_root = "data";
   bool json = false;
@@ -58,6 +61,9 @@ void build(CLI::App& app, Options& options) {
   CLI::App* train = add_command(app, "train", "Train and write a run folder",
                                 "dropmuon train configs/mnist/drop_muon.yaml optimizer.lr=0.05");
   add_config(train, options.config, "CONFIG");
+  train->get_option("config")->required(false);
+  train->add_option("--resume", options.resume, "Go on with a run folder, or the latest of CONFIG")
+      ->type_name("RUN|latest");
   train->add_flag("-q,--quiet", options.quiet, "No progress; the run folder has everything");
   CLI::App* eval = add_command(app, "eval", "Evaluate the weights of a run folder",
                                "dropmuon eval runs/mnist-drop-muon/20261122T101500Z-1a2b3c4d");
@@ -78,6 +84,7 @@ void build(CLI::App& app, Options& options) {
   for (CLI::App* command : {eval, plan, bench}) {
     command->add_flag("--json", options.json, "Print JSON");
   }
+  add_compare(app, options.compare);
   CLI::App* data = add_command(app, "data", "Check the data sets: counts and hashes",
                                "dropmuon data fashion-mnist");
   data->add_option("name", options.data_name, "One data set; all if left out");
@@ -100,12 +107,17 @@ ExitCode dispatch(const CLI::App& app, const Options& options,
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "train") {
     if (options.quiet) log::set_level(log::Level::warning);
-    return command_train(options.config, words,
-                         options.quiet ? Verbosity::quiet : Verbosity::normal);
+    const Verbosity verbosity = options.quiet ? Verbosity::quiet : Verbosity::normal;
+    if (!options.resume.empty()) {
+      return command_resume(options.resume, options.config, words, verbosity);
+    }
+    if (options.config.config.empty()) fail(ExitCode::usage, "train needs a CONFIG or --resume");
+    return command_train(options.config, words, verbosity);
   }
   if (name == "eval") return command_eval(options.config, format);
   if (name == "plan") return command_plan(options.config, format);
   if (name == "bench") return command_bench(options.bench, format);
+  if (name == "compare") return command_compare(options.compare);
   if (name == "data") return command_data(options.data_name, options.data_root);
   if (name == "info") return command_info();
   const CLI::App* config = app.get_subcommand("config");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SIGINT, SIGTERM and SIGHUP ask the run to stop after the step it is in.
+// SIGINT, SIGTERM and SIGHUP ask the run to stop after the step it is in, SIGUSR1 to save its state
+// and go on.
 #pragma once
 
 namespace dropmuon {
@@ -8,5 +9,6 @@ namespace dropmuon {
 // 128 + its number (130, 143). SIGPIPE is ignored, so a closed pager does not kill a run.
 void install_signal_handlers();
 bool stop_requested();
+bool checkpoint_requested();  // true once for each request
 
 }  // namespace dropmuon

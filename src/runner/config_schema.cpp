@@ -29,6 +29,7 @@ std::vector<ConfigSection> sections() {
          if (!c.experiment.train.target) c.experiment.train.target.emplace();
        },
        [](RunConfig& c) { c.experiment.train.target.reset(); }},
+      {"checkpoint", "Saved states, from which `train --resume` goes on."},
   };
 }
 

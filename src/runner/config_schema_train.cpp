@@ -61,6 +61,18 @@ std::vector<ConfigKey> train_keys() {
                   DM_FIELD(experiment.train.eval_train_images)),
       integer_key("train.log_every_steps", {1, kManyImages}, "Write metrics every N steps.",
                   DM_FIELD(experiment.train.log_every_steps)),
+      integer_key("train.max_seconds", {1, kManyImages},
+                  "Stop, resumable, after so many seconds of training.",
+                  DM_FIELD(experiment.train.max_seconds)),
+      integer_key("checkpoint.every_epochs", {1, 1'000'000},
+                  "Save the state every N epochs; at the end and when stopped it always is.",
+                  DM_FIELD(experiment.train.checkpoint.every_epochs)),
+      integer_key("checkpoint.every_steps", {1, kManySteps},
+                  "Save the state every N steps, besides every N epochs.",
+                  DM_FIELD(experiment.train.checkpoint.every_steps)),
+      integer_key("checkpoint.keep", {1, 1000},
+                  "Checkpoints that are kept: the newest N, and the best by test accuracy.",
+                  DM_FIELD(experiment.train.checkpoint.keep)),
   };
   for (ConfigKey& key : target_keys()) keys.push_back(std::move(key));
   return keys;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -33,6 +34,37 @@ RunFolder RunFolder::create(const RunConfig& config) {
     }
   }
   fail(ExitCode::cannot_write, "no free run folder name in {}", parent.string());
+}
+
+RunFolder RunFolder::open(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(fs::path(path) / "config.yaml", ignored)) {
+    fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml)", path);
+  }
+  return RunFolder(fs::path(path).string());
+}
+
+RunFolder RunFolder::latest(const RunConfig& config) {
+  const fs::path parent = fs::path(config.runs_dir) / config.name;
+  std::string newest;  // the names begin with the time
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
+    if (fs::is_regular_file(entry.path() / "config.yaml", ignored)) {
+      newest = std::max(newest, entry.path().string());
+    }
+  }
+  if (newest.empty()) {
+    fail(ExitCode::missing_input, "no run to go on with in {}; start one without --resume",
+         parent.string());
+  }
+  return RunFolder(newest);
+}
+
+std::string RunFolder::status() const {
+  std::ifstream stream(file("STATUS"));
+  std::string word;
+  stream >> word;
+  return word;
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {

@@ -47,6 +47,39 @@ void MetricsRow::set(Metric metric, double value) {
   measured_.set(static_cast<std::size_t>(metric));
 }
 
+namespace {
+
+// Keeps the first lines of a file up to the first for which `belongs` says no, or that has no end.
+void keep_lines(const std::string& path, const std::function<bool(const std::string&)>& belongs) {
+  std::ifstream in(path);
+  std::string kept;
+  for (std::string line; std::getline(in, line) && !in.eof() && belongs(line);) kept += line + "\n";
+  in.close();
+  std::ofstream out(path + ".tmp", std::ios::binary | std::ios::trunc);
+  out << kept;
+  out.close();
+  if (!out || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
+    fail(ExitCode::cannot_write, "cannot write {}: {}", path, std::strerror(errno));
+  }
+}
+
+}  // namespace
+
+MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done) : folder_(folder) {
+  keep_lines(folder + "/metrics.csv", [&](const std::string& line) {
+    return line.starts_with(name_of(Metric::step)) || std::atoll(line.c_str()) <= steps_done;
+  });
+  keep_lines(folder + "/metrics.jsonl", [&](const std::string& line) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    return json.is_object() && json.value(name_of(Metric::step), steps_done + 1) <= steps_done;
+  });
+  csv_.open(folder + "/metrics.csv", std::ios::app);
+  jsonl_.open(folder + "/metrics.jsonl", std::ios::app);
+  if (!csv_ || !jsonl_) {
+    fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
+  }
+}
+
 MetricsWriter::MetricsWriter(const std::string& folder)
     : folder_(folder), csv_(folder + "/metrics.csv"), jsonl_(folder + "/metrics.jsonl") {
   for (std::size_t i = 0; i < kMetricCount; ++i) {

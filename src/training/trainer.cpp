@@ -134,21 +134,26 @@ void Trainer::compute(const ActiveSet& computed) {
 
 TrainResult Trainer::run(TrainObserver& observer) {
   const TrainOptions& options = experiment_.train;
-  evaluate(0, observer);
+  std::int64_t& done = steps_done_;
+  if (done == 0) evaluate(0, observer);
   clock_.start();
-  std::int64_t done = 0;
   while (done < total_steps_ && result_.status == TrainStatus::done && !stop_at_target()) {
     step(done);
     ++done;
-    const bool stop = observer.stop_requested();
-    const bool last = done == total_steps_ || stop;
-    const bool evaluate_now = evaluation_due(done) || last;
     observer.on_step(done);
-    if (!evaluate_now && done % options.log_every_steps != 0) continue;
+    const bool stop = observer.stop_requested() || out_of_time();
+    const bool evaluate_now = evaluation_due(done) || done == total_steps_;
+    const bool log_now = evaluate_now || done % options.log_every_steps == 0;
+    const bool save_now = checkpoint_due() || stop || observer.checkpoint_requested();
+    if (!log_now && !save_now) continue;
     backend_.synchronize();
     clock_.pause();
-    log(done, observer);
+    const double best = result_.best_test_accuracy;
+    if (log_now) log(done, observer);
     if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
+    if (save_now && result_.status == TrainStatus::done) {
+      observer.on_checkpoint(checkpoint(), result_.best_test_accuracy > best);
+    }
     const bool cut_short = stop && done < total_steps_ && !stop_at_target();
     if (result_.status == TrainStatus::done && cut_short) result_.status = TrainStatus::stopped;
     clock_.start();
@@ -169,11 +174,27 @@ bool Trainer::evaluation_due(std::int64_t steps_done) const {
           every(*options.eval_every_epochs * batcher_->steps_per_epoch()));
 }
 
-MetricsRow Trainer::row(std::int64_t steps_done) {
+bool Trainer::checkpoint_due() const {
+  const CheckpointOptions& options = experiment_.train.checkpoint;
+  const auto every = [&](std::int64_t steps) { return steps_done_ % steps == 0; };
+  return steps_done_ == total_steps_ || (options.every_steps && every(*options.every_steps)) ||
+         (options.every_epochs && every(*options.every_epochs * batcher_->steps_per_epoch()));
+}
+
+bool Trainer::out_of_time() const {
+  const std::optional<std::int64_t>& limit = experiment_.train.max_seconds;
+  return limit && clock_.running_seconds() >= static_cast<double>(*limit);
+}
+
+void Trainer::add_phases() {
   const PhaseSeconds phases = backend_.phase_seconds();
   phases_.forward += phases.forward;
   phases_.backward += phases.backward;
   phases_.optimizer += phases.optimizer;
+}
+
+MetricsRow Trainer::row(std::int64_t steps_done) {
+  add_phases();
   const std::int64_t samples = steps_done * batcher_->batch_size();
   std::int64_t updates = 0;
   for (const std::int64_t count : optimizer_->layer_updates()) updates += count;

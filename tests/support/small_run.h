@@ -31,7 +31,13 @@ class Recorder final : public TrainObserver {
   void on_step(std::int64_t) override {}
   void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
   bool stop_requested() override { return ++steps_ == stop_after_; }
+  bool checkpoint_requested() override { return every_step; }
+  void on_checkpoint(const Checkpoint& checkpoint, bool) override {
+    checkpoints.push_back(checkpoint);
+  }
   std::vector<MetricsRow> rows;
+  std::vector<Checkpoint> checkpoints;
+  bool every_step = false;  // ask for a checkpoint after every step
 
  private:
   std::int64_t stop_after_;

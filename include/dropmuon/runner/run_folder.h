@@ -15,6 +15,10 @@ class RunFolder {
  public:
   // A new folder, never an existing one. Throws Error(cannot_write).
   static RunFolder create(const RunConfig& config);
+  // One that is there. Throws Error(missing_input).
+  static RunFolder open(const std::string& path);
+  // The newest run of a configuration's name that is there. Throws Error(missing_input).
+  static RunFolder latest(const RunConfig& config);
 
   const std::string& path() const { return path_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
@@ -22,6 +26,7 @@ class RunFolder {
   // Replaces the file as a whole: readers see the old text or the new. Throws Error(cannot_write).
   void write(const std::string& name, const std::string& text) const;
   void set_status(const std::string& status) const { write("STATUS", status + "\n"); }
+  std::string status() const;  // "" if there is none
 
  private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}

@@ -34,10 +34,23 @@ class RunView {
   virtual void on_end(const TrainResult& result) = 0;
 };
 
+// Wishes from outside, asked after every step.
+struct RunControl {
+  std::function<bool()> stop_requested;
+  std::function<bool()> checkpoint_requested;  // true once per request
+};
+
 // Trains and writes the run folder. Returns ok, stopped or diverged; throws Error for the rest,
-// with STATUS failed if the folder was already there. `stop_requested` is asked after every step.
+// with STATUS failed if the folder was already there.
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
-                      const std::function<bool()>& stop_requested, RunView& view);
+                      const RunControl& control, RunView& view);
+
+// Goes on with the run in `folder` from its newest whole checkpoint, or from the start if it has
+// none; metrics end up as those of a run that was never cut. A run that is done stays as it is.
+// Throws Error(missing_input) without a run there, Error(bad_data) if every checkpoint is damaged,
+// Error(cannot_write) while another process works in the folder.
+ExitCode resume_training(const std::string& folder, const std::vector<std::string>& command,
+                         const RunControl& control, RunView& view);
 
 // Loads the weights of a run folder and evaluates them on its test set and training sample.
 struct RunEvaluation {

@@ -5,6 +5,7 @@
 #include <array>
 #include <bitset>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <string>
 
@@ -56,7 +57,10 @@ class MetricsRow {
 // it measured. Throws Error(cannot_write) when the disk is full.
 class MetricsWriter {
  public:
+  // New files; or, to go on after `steps_done` steps, what is there up to them: rows that a killed
+  // run wrote after its last checkpoint will be written again.
   explicit MetricsWriter(const std::string& folder);
+  MetricsWriter(const std::string& folder, std::int64_t steps_done);
   void write(const MetricsRow& row);
 
  private:

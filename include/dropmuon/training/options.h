@@ -22,6 +22,13 @@ struct Target {
   bool stop_at_target = true;
 };
 
+// When the state of a run is saved; at its end and when it is stopped it always is.
+struct CheckpointOptions {
+  std::optional<int> every_epochs = 1;
+  std::optional<std::int64_t> every_steps;
+  int keep = 2;  // the newest so many, and the best
+};
+
 struct TrainOptions {
   int epochs = 20;
   int batch_size = 8192;
@@ -31,7 +38,9 @@ struct TrainOptions {
   std::optional<int> eval_every_epochs = 1;
   int eval_train_images = 10000;  // the fixed sample that train accuracy is measured on
   int log_every_steps = 10;
+  std::optional<std::int64_t> max_seconds;  // of training; the run stops after it, resumable
   std::optional<Target> target;
+  CheckpointOptions checkpoint;
 };
 
 // Everything that decides the numbers of a run, and nothing about where it is written.

@@ -10,6 +10,13 @@ class Stopwatch {
  public:
   void start() { started_ = Clock::now(); }
   void pause() { total_ += Clock::now() - started_; }
+  double running_seconds() const {  // while started
+    return std::chrono::duration<double>(total_ + (Clock::now() - started_)).count();
+  }
+  // Goes on from what an earlier process counted; while paused.
+  void set_seconds(double seconds) {
+    total_ = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
   double seconds() const { return std::chrono::duration<double>(total_).count(); }  // while paused
 
  private:

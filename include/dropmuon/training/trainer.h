@@ -7,6 +7,7 @@
 #include <string>
 
 #include <dropmuon/engine/network.h>
+#include <dropmuon/training/checkpoint_store.h>
 #include <dropmuon/training/evaluator.h>
 #include <dropmuon/training/metrics.h>
 #include <dropmuon/training/options.h>
@@ -41,6 +42,9 @@ class TrainObserver {
   virtual void on_step(std::int64_t steps_done) = 0;
   virtual void on_metrics(const MetricsRow& row) = 0;
   virtual bool stop_requested() = 0;
+  // Whether the state is wanted after this step, beside the times that are due.
+  virtual bool checkpoint_requested() { return false; }
+  virtual void on_checkpoint(const Checkpoint& checkpoint, bool best) = 0;
 };
 
 class Trainer {
@@ -50,7 +54,18 @@ class Trainer {
   Trainer(Backend& backend, const Experiment& experiment, Dataset dataset);
   ~Trainer();
 
+  // From the first step, or from where restore() left off.
   TrainResult run(TrainObserver& observer);
+
+  // All that the rest of the run depends on, after a finished step: weights, the optimizer's state,
+  // counters, clock, and what the metrics add up. Random numbers need no state: they are keyed by
+  // the step. config_hash is left to the caller.
+  Checkpoint checkpoint();
+  // Makes this trainer, newly built for the same experiment, go on as the one that was saved would
+  // have: with the same bits, metrics included, times apart. Throws Error(bad_data) for a
+  // checkpoint of another network or optimizer.
+  void restore(const Checkpoint& checkpoint);
+  std::int64_t steps_done() const { return steps_done_; }
 
   Evaluation evaluate_train_sample() { return train_evaluator_->run(*network_); }
   Evaluation evaluate_test() { return test_evaluator_->run(*network_); }
@@ -68,6 +83,10 @@ class Trainer {
  private:
   void compute(const ActiveSet& computed);
   StepInfo info(std::int64_t index) const;
+  void restore_tensors(const Checkpoint& checkpoint);
+  void add_phases();
+  bool checkpoint_due() const;
+  bool out_of_time() const;
   void log(std::int64_t steps_done, TrainObserver& observer);
   void evaluate(std::int64_t steps_done, TrainObserver& observer);
   bool evaluation_due(std::int64_t steps_done) const;
@@ -90,6 +109,7 @@ class Trainer {
   Buffer<LossSums> sums_;
   std::vector<LayerCost> costs_;
   std::int64_t total_steps_ = 0;
+  std::int64_t steps_done_ = 0;
   int micro_batch_ = 0;
 
   Stopwatch clock_;

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+// Run folders, read. Whatever is written there may be damaged: nothing is believed that a second
+// place in the folder contradicts.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "config_schema.h"
+#include "config_text.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/sha256.h>
+#include <dropmuon/runner/compare.h>
+
+namespace dropmuon {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+[[noreturn]] void fail_run(const std::string& folder, const std::string& file,
+                           const std::string& what) {
+  fail(ExitCode::bad_data, "bad run folder {}: {}: {}; --skip-bad leaves it out", folder, file,
+       what);
+}
+
+// Reads the files of one folder and blames them.
+class RunReader {
+ public:
+  explicit RunReader(const std::string& folder) { run_.folder = folder; }
+
+  ComparedRun read() && {
+    run_.status = read_status();
+    read_config();
+    read_provenance();
+    read_metrics();
+    read_summary();
+    check_stop();
+    return std::move(run_);
+  }
+
+ private:
+  [[noreturn]] void bad(const std::string& file, const std::string& what) const {
+    fail_run(run_.folder, file, what);
+  }
+
+  std::string text_of(const std::string& file) const {
+    std::ifstream stream(run_.folder + "/" + file, std::ios::binary);
+    if (!stream) bad(file, "cannot be opened; is it missing?");
+    std::string text{std::istreambuf_iterator<char>(stream), {}};
+    if (stream.bad()) bad(file, "cannot be read");
+    return text;
+  }
+
+  Json object_in(const std::string& file, const std::string& text, const std::string& where) const {
+    Json json = Json::parse(text, nullptr, false);
+    if (!json.is_object()) bad(file, where + "expected a JSON object; damaged or cut short?");
+    return json;
+  }
+
+  std::string text_at(const std::string& file, const Json& json, const std::string& key) const {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_string()) bad(file, fmt::format("no text '{}'", key));
+    return found->get<std::string>();
+  }
+
+  // NaN for what was not finite when it was written.
+  double number_at(const std::string& file, const Json& json, const std::string& key) const {
+    const auto found = json.find(key);
+    if (found != json.end() && found->is_null()) return std::nan("");
+    if (found == json.end() || !found->is_number()) bad(file, fmt::format("no number '{}'", key));
+    return found->get<double>();
+  }
+
+  std::string read_status() const {
+    std::string status = text_of("STATUS");
+    if (status.ends_with('\n')) status.pop_back();
+    if (status == "done" || status == "diverged" || status == "stopped") return status;
+    if (status == "running") bad("STATUS", "says running: the run goes on still, or was killed");
+    if (status == "failed") bad("STATUS", "says failed; error.txt has the reason");
+    bad("STATUS", fmt::format("expected done, stopped or diverged, found '{}'", one_line(status)));
+  }
+
+  void read_config();
+  NamedValues machine_in(const std::string& file, const Json& json) const;
+  void read_provenance();
+  void read_metrics();
+  void add_row(const Json& json, std::size_t line);
+  void read_summary();
+  void check_stop() const;
+  double number_setting(const std::string& key) const;
+
+  ComparedRun run_;
+  std::string config_hash_;
+  MetricsRow last_row_;
+};
+
+void add_settings(const RunConfig& config, const std::string& section, NamedValues& out) {
+  for (const std::string& name : config_schema().children(section)) {
+    const std::string path = join_path(section, name);
+    const ConfigKey* key = config_schema().find_key(path);
+    const ConfigSection* child = config_schema().find_section(path);
+    if (key != nullptr) {
+      out.emplace_back(path, key->print(config));
+    } else if (child != nullptr && child->present && !child->present(config)) {
+      out.emplace_back(path, "null");
+    } else {
+      add_settings(config, path, out);
+    }
+  }
+}
+
+void RunReader::read_config() {
+  config_hash_ = sha256(text_of("config.yaml")).substr(0, 8);
+  try {
+    const RunConfig config = load_config(run_.folder + "/config.yaml", {});
+    run_.name = config.name;
+    run_.seed = config.experiment.seed;
+    run_.own_target = config.experiment.train.target;
+    add_settings(config, "", run_.settings);
+  } catch (const Error& error) {
+    std::string message = error.what();
+    message = message.substr(0, message.find('\n'));  // without the source line and the caret
+    const std::string place = run_.folder + "/config.yaml:";
+    if (message.starts_with(place)) message = "line " + message.substr(place.size());
+    bad("config.yaml", message);
+  }
+}
+
+NamedValues RunReader::machine_in(const std::string& file, const Json& json) const {
+  const Json machine = json.value("machine", Json());
+  const Json program = json.value("program", Json());
+  if (!machine.is_object() || !program.is_object()) bad(file, "no objects machine and program");
+  NamedValues facts = {{"device", text_at(file, machine, "device")},
+                       {"name", text_at(file, machine, "name")},
+                       {"threads", fmt::format("{:.0f}", number_at(file, machine, "threads"))}};
+  std::string libraries;
+  const Json named = machine.value("libraries", Json::object());
+  for (const auto& [name, version] : named.items()) {
+    if (!version.is_string()) bad(file, "a library without a version");
+    libraries += fmt::format("{}{} {}", libraries.empty() ? "" : ", ", name,
+                             version.get_ref<const std::string&>());
+  }
+  facts.emplace_back("libraries", libraries);
+  for (const char* key : {"version", "commit", "compiler", "build type", "instruction set"}) {
+    facts.emplace_back(key, text_at(file, program, key));
+  }
+  for (auto& fact : facts) fact.second = one_line(fact.second);
+  return facts;
+}
+
+void RunReader::read_provenance() {
+  const std::string file = "provenance.json";
+  const Json json = object_in(file, text_of(file), "");
+  run_.machine = machine_in(file, json);
+  run_.last_machine = run_.machine;
+  const std::string resumed = "provenance_resume.json";
+  std::error_code ignored;
+  if (fs::exists(run_.folder + "/" + resumed, ignored)) {
+    run_.last_machine = machine_in(resumed, object_in(resumed, text_of(resumed), ""));
+  }
+  const Json machine = json.at("machine");
+  run_.host = machine.contains("host") ? text_at(file, machine, "host") : "";
+  if (json.contains("data")) {
+    const Json& data = json["data"];
+    run_.data = data.is_object() && data.contains("sha256") ? data["sha256"].dump() : "";
+  }
+  // The hash of config.yaml was noted when it was written.
+  const std::string noted = text_at(file, json, "config_hash");
+  if (noted != config_hash_) {
+    bad("config.yaml", fmt::format("its hash is {}, but provenance.json has {}: damaged or edited",
+                                   config_hash_, one_line(noted)));
+  }
+}
+
+void RunReader::read_metrics() {
+  const std::string text = text_of("metrics.jsonl");
+  run_.digest = sha256(config_hash_ + text);
+  std::size_t line = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string where = fmt::format("line {}: ", line);
+    add_row(object_in("metrics.jsonl", text.substr(begin, end - begin), where), line);
+    begin = end + 1;
+  }
+  if (run_.evaluations.empty()) bad("metrics.jsonl", "no row has a test accuracy");
+  run_.final_accuracy = run_.evaluations.back()[Metric::test_accuracy];
+  run_.best_accuracy = run_.final_accuracy;
+  for (const MetricsRow& row : run_.evaluations) {
+    run_.best_accuracy = std::max(run_.best_accuracy, row[Metric::test_accuracy]);
+  }
+  const double steps = last_row_[Metric::step];
+  if (steps > 0.0) run_.seconds_per_step = last_row_[Metric::train_seconds] / steps;
+}
+
+void RunReader::add_row(const Json& json, std::size_t line) {
+  MetricsRow row;
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    if (!json.contains(name_of(metric))) continue;
+    const double value = number_at("metrics.jsonl", json, name_of(metric));
+    if (!std::isnan(value)) row.set(metric, value);
+  }
+  for (const Metric metric :
+       {Metric::step, Metric::samples, Metric::train_seconds, Metric::flops}) {
+    // These count up; a row that went back would make a run look faster than it was.
+    if (!row.has(metric) || row[metric] < 0.0 ||
+        (last_row_.has(metric) && row[metric] < last_row_[metric])) {
+      bad("metrics.jsonl",
+          fmt::format("line {}: '{}' is missing or goes back", line, name_of(metric)));
+    }
+  }
+  last_row_ = row;
+  if (row.has(Metric::test_accuracy)) run_.evaluations.push_back(row);
+}
+
+void RunReader::read_summary() {
+  const std::string file = "summary.json";
+  const Json json = object_in(file, text_of(file), "");
+  const auto demand = [&](const std::string& key, double expected) {
+    const double found = number_at(file, json, key);
+    if (found == expected) return;
+    bad(file, fmt::format("'{}' is {:.9g}, but metrics.jsonl ends with {:.9g}: one of them is "
+                          "damaged or cut short",
+                          key, found, expected));
+  };
+  const std::string status = text_at(file, json, "status");
+  if (status != run_.status) {
+    bad(file, fmt::format("its status is '{}', but STATUS says {}", one_line(status), run_.status));
+  }
+  demand("step", last_row_[Metric::step]);
+  demand("time/train_s", last_row_[Metric::train_seconds]);
+  demand("test/accuracy", run_.final_accuracy);
+  if (!run_.own_target || !json.contains("target/step")) return;
+  const double step =
+      costs_to_target(run_, *run_.own_target)[static_cast<std::size_t>(Cost::steps)];
+  demand("target/step", step);
+}
+
+// A run that was stopped might have reached the target later. Only if it used up train.max_seconds
+// is that its result; it notices so between two rows of the metrics, hence the two log intervals.
+void RunReader::check_stop() const {
+  if (run_.status != "stopped") return;
+  const double limit = number_setting("train.max_seconds");
+  const double slack = 2.0 * number_setting("train.log_every_steps") * run_.seconds_per_step;
+  if (last_row_[Metric::train_seconds] + slack >= limit) return;
+  bad("STATUS", fmt::format("says stopped: the run was cut after step {:.0f}; let it finish",
+                            last_row_[Metric::step]));
+}
+
+// Infinite if there is no such number.
+double RunReader::number_setting(const std::string& key) const {
+  double number = std::numeric_limits<double>::infinity();
+  for (const auto& [name, value] : run_.settings) {
+    if (name == key) std::from_chars(value.data(), value.data() + value.size(), number);
+  }
+  return number;
+}
+
+}  // namespace
+
+ComparedRun read_run(const std::string& folder) { return RunReader(folder).read(); }
+
+}  // namespace dropmuon

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Saving a trainer between two steps, and going on from there.
+#include <nlohmann/json.hpp>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/training/trainer.h>
+
+namespace dropmuon {
+namespace {
+
+using Json = nlohmann::json;
+
+NamedTensor download(const Backend& backend, const std::string& name,
+                     std::vector<std::int64_t> shape, const float* data, std::size_t size) {
+  NamedTensor tensor{name, std::move(shape), std::vector<float>(size)};
+  backend.download(tensor.values.data(), data, size * sizeof(float));
+  return tensor;
+}
+
+std::vector<std::int64_t> dimensions(const Shape& shape) {
+  std::vector<std::int64_t> out;
+  for (int i = 0; i < shape.rank(); ++i) out.push_back(shape[i]);
+  return out;
+}
+
+// Uploads `tensor` if it is the one that is expected here.
+void upload(Backend& backend, const NamedTensor& tensor, const std::string& name, std::size_t size,
+            float* data) {
+  if (tensor.name != name || tensor.values.size() != size) {
+    fail(ExitCode::bad_data,
+         "the checkpoint has tensor {} with {} values where this run has {} with {}", tensor.name,
+         tensor.values.size(), name, size);
+  }
+  backend.upload(data, tensor.values.data(), size * sizeof(float));
+}
+
+void check_count(std::size_t found, std::size_t expected, const char* what) {
+  if (found == expected) return;
+  fail(ExitCode::bad_data, "the checkpoint has {} {}, this run has {}", found, what, expected);
+}
+
+Json row_json(const MetricsRow& row) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    if (row.has(metric)) json[name_of(metric)] = row[metric];
+  }
+  return json;
+}
+
+MetricsRow row_from(const Json& json) {
+  MetricsRow row;
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    const auto found = json.find(name_of(metric));
+    if (found != json.end()) row.set(metric, found->get<double>());
+  }
+  return row;
+}
+
+Json target_json(const std::optional<TargetHit>& hit) {
+  if (!hit) return nullptr;
+  return {{"step", hit->step},
+          {"samples", hit->samples},
+          {"seconds", hit->seconds},
+          {"flops", hit->flops}};
+}
+
+std::optional<TargetHit> target_from(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return TargetHit{.step = json.at("step"),
+                   .samples = json.at("samples"),
+                   .seconds = json.at("seconds"),
+                   .flops = json.at("flops")};
+}
+
+}  // namespace
+
+Checkpoint Trainer::checkpoint() {
+  backend_.synchronize();
+  add_phases();
+  LossSums sums;
+  sums_.download(&sums);
+  const Json state = {
+      {"layer_updates", optimizer_->layer_updates()},
+      {"start_counts", result_.start_counts},
+      {"best_test_accuracy", result_.best_test_accuracy},
+      {"last", row_json(result_.last)},
+      {"target", target_json(result_.target)},
+      {"running", {{"loss", sums.loss}, {"correct", sums.correct}, {"count", sums.count}}},
+      {"flops", flops_},
+      {"learning_rate", learning_rate_},
+      {"logged_step", logged_step_},
+      {"logged_seconds", logged_seconds_},
+      {"train_seconds", clock_.seconds()},
+      {"forward_seconds", phases_.forward},
+      {"backward_seconds", phases_.backward},
+      {"optimizer_seconds", phases_.optimizer},
+  };
+  Checkpoint checkpoint{.step = steps_done_, .state = state.dump(2)};
+  for (const Param& param : network_->params()) {
+    checkpoint.weights.push_back(
+        download(backend_, param.name, dimensions(param.shape), param.value, param.size()));
+  }
+  for (const StateTensor& tensor : optimizer_->state()) {
+    checkpoint.optimizer.push_back(download(
+        backend_, tensor.name, {static_cast<std::int64_t>(tensor.size)}, tensor.data, tensor.size));
+  }
+  return checkpoint;
+}
+
+void Trainer::restore(const Checkpoint& checkpoint) {
+  restore_tensors(checkpoint);
+  try {
+    const Json state = Json::parse(checkpoint.state);
+    const auto updates = state.at("layer_updates").get<std::vector<std::int64_t>>();
+    const auto starts = state.at("start_counts").get<std::vector<std::int64_t>>();
+    check_count(updates.size(), result_.start_counts.size(), "layers");
+    check_count(starts.size(), result_.start_counts.size(), "layers");
+    const Json& running = state.at("running");
+    const LossSums sums{
+        .loss = running.at("loss"), .correct = running.at("correct"), .count = running.at("count")};
+    optimizer_->set_layer_updates(updates);
+    result_.start_counts = starts;
+    result_.best_test_accuracy = state.at("best_test_accuracy");
+    result_.last = row_from(state.at("last"));
+    result_.target = target_from(state.at("target"));
+    sums_.upload(&sums);
+    flops_ = state.at("flops");
+    learning_rate_ = state.at("learning_rate");
+    logged_step_ = state.at("logged_step");
+    logged_seconds_ = state.at("logged_seconds");
+    clock_.set_seconds(state.at("train_seconds"));
+    phases_ = {.forward = state.at("forward_seconds"),
+               .backward = state.at("backward_seconds"),
+               .optimizer = state.at("optimizer_seconds")};
+  } catch (const Json::exception& error) {
+    fail(ExitCode::bad_data, "the checkpoint of step {} is no state of a run: {}", checkpoint.step,
+         error.what());
+  }
+  steps_done_ = checkpoint.step;
+  result_.layer_updates = optimizer_->layer_updates();
+}
+
+void Trainer::restore_tensors(const Checkpoint& checkpoint) {
+  const std::span<Param> params = network_->params();
+  check_count(checkpoint.weights.size(), params.size(), "weight tensors");
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    upload(backend_, checkpoint.weights[i], params[i].name, params[i].size(), params[i].value);
+  }
+  const std::vector<StateTensor> state = optimizer_->state();
+  check_count(checkpoint.optimizer.size(), state.size(), "optimizer tensors");
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    upload(backend_, checkpoint.optimizer[i], state[i].name, state[i].size, state[i].data);
+  }
+  network_->params_changed(ActiveSet::all(network_->depth()));
+}
+
+}  // namespace dropmuon

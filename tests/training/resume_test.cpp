@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// A run that was cut and went on is the run that was never cut, to the last bit.
+#include <cmath>
+
+#include "catch.h"
+#include "small_run.h"
+#include <dropmuon/core/error.h>
+
+using namespace dropmuon;
+
+namespace {
+
+constexpr int kSteps = 60;
+
+Experiment experiment_of(OptimizerType optimizer, SamplingScheme scheme) {
+  Experiment e = small_experiment();
+  e.data.train_limit = 96;
+  e.model.channels = {4, 5};
+  e.optimizer = {.type = optimizer, .lr = 0.02};
+  e.optimizer.nesterov = optimizer == OptimizerType::sgd ? Nesterov::yes : Nesterov::no;
+  e.sampling.scheme = scheme;
+  e.sampling.tau = 2;
+  e.schedule = {.type = ScheduleType::cosine, .warmup_steps = 5};
+  e.augment = {.crop = 2, .flip = true};
+  e.train.epochs = 20;
+  e.train.batch_size = 32;
+  e.train.max_steps = kSteps;
+  e.train.log_every_steps = 7;
+  e.train.eval_every_steps = 13;
+  e.train.eval_every_epochs.reset();
+  e.train.eval_train_images = 32;
+  return e;
+}
+
+Dataset few_images(const Experiment& experiment) {
+  constexpr int kTest = 32;
+  Dataset data = load_dataset(experiment.data);
+  data.test.labels.resize(kTest);
+  data.test.images.resize(kTest * data.image.size());
+  return data;
+}
+
+struct Ended {
+  std::vector<MetricsRow> rows;
+  Checkpoint end;  // weights, optimizer state and counters
+};
+
+bool is_time(Metric metric) {
+  return metric == Metric::train_seconds || metric == Metric::forward_seconds ||
+         metric == Metric::backward_seconds || metric == Metric::optimizer_seconds ||
+         metric == Metric::images_per_second;
+}
+
+bool same_row(const MetricsRow& a, const MetricsRow& b) {
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    if (is_time(metric)) continue;
+    if (a.has(metric) != b.has(metric)) return false;
+    if (a.has(metric) && a[metric] != b[metric]) return false;
+  }
+  return true;
+}
+
+bool same_tensors(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].name != b[i].name || a[i].shape != b[i].shape) return false;
+    if (!same_bits(a[i].values, b[i].values)) return false;
+  }
+  return true;
+}
+
+// `rows` is how the uncut run's metrics end.
+bool ends_like(const Ended& uncut, const Ended& resumed) {
+  if (resumed.rows.size() > uncut.rows.size()) return false;
+  const std::size_t skipped = uncut.rows.size() - resumed.rows.size();
+  for (std::size_t i = 0; i < resumed.rows.size(); ++i) {
+    if (!same_row(uncut.rows[skipped + i], resumed.rows[i])) return false;
+  }
+  return same_tensors(uncut.end.weights, resumed.end.weights) &&
+         same_tensors(uncut.end.optimizer, resumed.end.optimizer);
+}
+
+// Runs from `from`, or from the start, to the end; `stop_after` steps later at the latest.
+Ended run_from(const Experiment& experiment, const Checkpoint* from, Recorder& recorder) {
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, few_images(experiment));
+  if (from != nullptr) trainer.restore(*from);
+  trainer.run(recorder);
+  return {recorder.rows, trainer.checkpoint()};
+}
+
+}  // namespace
+
+TEST_CASE("a run that is cut after any step goes on bit for bit", "[large]") {
+  for (const OptimizerType optimizer :
+       {OptimizerType::sgd, OptimizerType::adamw, OptimizerType::muon}) {
+    for (const SamplingScheme scheme : {SamplingScheme::uniform, SamplingScheme::tau_nice}) {
+      const Experiment experiment = experiment_of(optimizer, scheme);
+      Recorder plain;
+      const Ended uncut = run_from(experiment, nullptr, plain);
+      REQUIRE(uncut.end.step == kSteps);
+      Recorder saving;
+      saving.every_step = true;
+      REQUIRE(ends_like(uncut, run_from(experiment, nullptr, saving)));  // saving changes nothing
+      REQUIRE(saving.checkpoints.size() == kSteps);
+      for (int cut = 1; cut < kSteps; ++cut) {
+        CAPTURE(static_cast<int>(optimizer), static_cast<int>(scheme), cut);
+        Recorder rest;
+        const Checkpoint& at = saving.checkpoints[static_cast<std::size_t>(cut) - 1];
+        REQUIRE(at.step == cut);
+        REQUIRE(ends_like(uncut, run_from(experiment, &at, rest)));
+      }
+    }
+  }
+}
+
+TEST_CASE("a run that is stopped and resumed twice goes on bit for bit") {
+  const Experiment experiment = experiment_of(OptimizerType::muon, SamplingScheme::uniform);
+  Recorder plain;
+  const Ended uncut = run_from(experiment, nullptr, plain);
+  for (const auto& [first, second] : {std::pair{1, 1}, {6, 20}, {13, 26}, {27, 1}, {40, 19}}) {
+    CAPTURE(first, second);
+    Recorder one(first);
+    run_from(experiment, nullptr, one);
+    REQUIRE(one.checkpoints.size() == 1);
+    REQUIRE(one.checkpoints.back().step == first);
+    Recorder two(second);
+    run_from(experiment, &one.checkpoints.back(), two);
+    REQUIRE(two.checkpoints.back().step == first + second);
+    Recorder three;
+    CHECK(ends_like(uncut, run_from(experiment, &two.checkpoints.back(), three)));
+    // No row is lost and none comes twice.
+    CHECK(one.rows.size() + two.rows.size() + three.rows.size() == uncut.rows.size());
+  }
+}
+
+TEST_CASE("the sampler, the counters and the target survive a resume") {
+  Experiment experiment = experiment_of(OptimizerType::adamw, SamplingScheme::tau_nice);
+  experiment.train.target = {.metric = TargetMetric::train_loss, .value = 2.2};
+  experiment.train.target->stop_at_target = false;
+  const auto backend = test_backend();
+  Trainer whole(*backend, experiment, few_images(experiment));
+  Recorder saving;
+  saving.every_step = true;
+  const TrainResult expected = whole.run(saving);
+  REQUIRE(expected.target);
+  const auto other = test_backend();
+  Trainer resumed(*other, experiment, few_images(experiment));
+  resumed.restore(saving.checkpoints[54]);
+  Recorder rest;
+  const TrainResult found = resumed.run(rest);
+  CHECK(found.layer_updates == expected.layer_updates);
+  CHECK(found.start_counts == expected.start_counts);
+  CHECK(found.best_test_accuracy == expected.best_test_accuracy);
+  REQUIRE(found.target);
+  CHECK(found.target->step == expected.target->step);
+  CHECK(found.target->flops == expected.target->flops);
+}
+
+TEST_CASE("the clock goes on where the checkpoint left it") {
+  const Experiment experiment = experiment_of(OptimizerType::sgd, SamplingScheme::full);
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, few_images(experiment));
+  Recorder recorder;
+  trainer.run(recorder);
+  Checkpoint late = trainer.checkpoint();
+  const auto at = late.state.find("\"train_seconds\"");
+  REQUIRE(at != std::string::npos);
+  const auto colon = late.state.find(':', at);
+  late.state.replace(colon, late.state.find_first_of(",\n", colon) - colon, ": 1000.5");
+  late.step = kSteps - 10;
+  Trainer again(*backend, experiment, few_images(experiment));
+  again.restore(late);
+  Recorder rest;
+  const TrainResult result = again.run(rest);
+  CHECK(result.last[Metric::train_seconds] > 1000.5);
+  CHECK(result.last[Metric::train_seconds] < 1100.0);
+}
+
+TEST_CASE("a checkpoint of another run is refused with what differs") {
+  const Experiment experiment = experiment_of(OptimizerType::muon, SamplingScheme::uniform);
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, few_images(experiment));
+  Checkpoint good = trainer.checkpoint();
+  const auto message = [&](const Checkpoint& checkpoint) -> std::string {
+    try {
+      trainer.restore(checkpoint);
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::bad_data);
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(message(good).empty());
+  Checkpoint renamed = good;
+  renamed.weights[1].name = "layers.7.bias";
+  CHECK_THAT(message(renamed), Catch::Contains("layers.7.bias"));
+  Checkpoint shorter = good;
+  shorter.optimizer.pop_back();
+  CHECK_THAT(message(shorter), Catch::Contains("optimizer tensors"));
+  Checkpoint empty = good;
+  empty.state = "{}";
+  CHECK_THAT(message(empty), Catch::Contains("no state of a run"));
+}
