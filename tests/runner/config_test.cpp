@@ -105,8 +105,17 @@ Experiment nothing_default() {
   e.optimizer.epsilon = 1e-6;
   e.sampling = {SamplingScheme::tau_nice, Truncate::no, {0.0, 0.25, 3.0}, 2.0, 2, 0.125};
   e.schedule = {ScheduleType::cosine, 10, 0.1};
-  e.train = {
-      9, 64, 16, 1000, 50, std::nullopt, 200, 6, Target{TargetMetric::train_loss, 2.5, false}};
+  e.train = {9,
+             64,
+             16,
+             1000,
+             50,
+             std::nullopt,
+             200,
+             6,
+             3600,
+             Target{TargetMetric::train_loss, 2.5, false},
+             {std::nullopt, 25, 5}};
   return e;
 }
 
