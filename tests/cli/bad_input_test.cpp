@@ -50,7 +50,7 @@ TEST_CASE("misspelt words on the command line are named and exit with 2") {
            {"{p} bench {d}/good.yaml --ronds 3", 2, "did you mean '--rounds'?"},
            {"{p} bench {d}/good.yaml --rounds zero", 2, "--rounds"},
            {"{p} bench {d}/good.yaml --rounds 0", 2, "--rounds"},
-           {"{p} train", 2, "config is required"},
+           {"{p} train", 2, "train needs a CONFIG or --resume"},
            {"{p} info extra", 2, "extra"},
        }) {
     check(sandbox, c);

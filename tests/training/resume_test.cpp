@@ -29,6 +29,7 @@ Experiment experiment_of(OptimizerType optimizer, SamplingScheme scheme) {
   e.train.eval_every_steps = 13;
   e.train.eval_every_epochs.reset();
   e.train.eval_train_images = 32;
+  e.train.checkpoint.every_epochs.reset();
   return e;
 }
 
@@ -123,7 +124,7 @@ TEST_CASE("a run that is stopped and resumed twice goes on bit for bit") {
     CAPTURE(first, second);
     Recorder one(first);
     run_from(experiment, nullptr, one);
-    REQUIRE(one.checkpoints.size() == 1);
+    REQUIRE(one.checkpoints.size() == 1);  // at the stop, and nowhere else
     REQUIRE(one.checkpoints.back().step == first);
     Recorder two(second);
     run_from(experiment, &one.checkpoints.back(), two);
