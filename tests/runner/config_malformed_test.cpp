@@ -46,7 +46,7 @@ TEST_CASE("config: what is not a map of known keys is refused at its place") {
       {"optimizer:\n  lr: 0.1\n  momentun: 0.9\n", 3, 3, "did you mean 'momentum'?"},
       {"lr: 0.1\n", 1, 1, "did you mean 'optimizer.lr'?"},
       {"batch_size: 1\n", 1, 1, "did you mean 'train.batch_size'?"},
-      {"checkpoint: {keep: 2}\n", 1, 1, "unknown key 'checkpoint'; the keys here are name"},
+      {"hooks: {keep: 2}\n", 1, 1, "unknown key 'hooks'; the keys here are name"},
       {"optimizer.lr: 0.1\n", 1, 1, "unknown key 'optimizer.lr'; dotted keys are for overrides"},
       {"optimizer: {lmo.filter: sign}\n", 1, 13, "unknown key 'optimizer.lmo.filter'"},
       {"optimizer: muon\n", 1, 12, "optimizer: expected a map of keys, found 'muon'"},

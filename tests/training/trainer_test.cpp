@@ -147,11 +147,12 @@ TEST_CASE("a loss that is not finite ends the run as diverged") {
   CHECK(run.result.last[Metric::step] == 4);
 }
 
-TEST_CASE("a stop request finishes the step, evaluates and says stopped") {
+TEST_CASE("a stop request finishes the step and adds no row that an uncut run would not have") {
   const Finished run = run_small(small_experiment(), 5);
   CHECK(run.result.status == TrainStatus::stopped);
-  CHECK(run.result.last[Metric::step] == 5);
-  CHECK(run.rows.back().has(Metric::test_accuracy));
+  CHECK(run.result.last[Metric::step] == 4);
+  CHECK(run.rows.back()[Metric::step] == 4);
+  CHECK(run.result.start_counts[0] == 5);
 }
 
 TEST_CASE("the target ends the run at the first evaluation that meets it, if it should") {
