@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# From a clean clone to a first answer: installs, builds, fetches Fashion-MNIST, then races full Muon
-# against Drop-Muon (uniform) to the same train accuracy on the whole training set.
+# From a clean clone to a first answer: installs, builds, fetches Fashion-MNIST, then trains full Muon
+# and Drop-Muon (uniform) to the same train accuracy on the whole training set and compares the times.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +14,7 @@ scripts/get_data.sh fashion-mnist
 echo "== what a step will cost, by the FLOP counter"
 build/release/dropmuon plan configs/fashion-mnist/drop_muon.yaml
 echo "== full Muon against Drop-Muon, to 92 % train accuracy"
-scripts/race.py configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml \
-  --metric train_accuracy --target 0.92 --seeds 2
+scripts/wallclock.sh configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml \
+  --name quickstart --target train/accuracy=0.92 --seeds 2 train.eval_every_steps=20
 echo
-echo "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the run folders are in runs/"
+echo "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the run folders are in runs/quickstart"

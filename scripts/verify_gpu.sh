@@ -134,16 +134,20 @@ sanitize() { # TOOL PROGRAM [TESTS]
 }
 
 race() { # PRECISION EPOCHS TARGET LEAST: both runs must reach the test accuracy LEAST
-  scripts/race.py configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml --target "$3" --seeds 1 \
-    --eval-every 39 --run-on --program "$program" --json "$logs/race-$1.json" \
-    device=cuda precision="$1" train.epochs="$2" || return
+  local runs="$logs/runs" name="race-$1"
+  rm -rf "${runs:?}/$name" # runs of an earlier build are no evidence
+  scripts/wallclock.sh configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml --name "$name" \
+    --seeds 1 --target "train/accuracy=$3" --program "$program" "runs_dir=$runs" device=cuda precision="$1" \
+    train.epochs="$2" train.eval_every_steps=39 train.target.stop_at_target=false || return
+  "$program" compare "$runs/$name" --format json >"$logs/race-$1.json" || return
   python3 -c '
 import json, sys
-for run in json.load(open(sys.argv[1])):
-    accuracy = run["test/accuracy"]
-    print(run["name"], "test accuracy", accuracy)
-    if not accuracy >= float(sys.argv[2]):
-        sys.exit(f"{accuracy} is less than {sys.argv[2]}")' "$logs/race-$1.json" "$4"
+for group in json.load(open(sys.argv[1]))["groups"]:
+    for run in group["runs"]:
+        accuracy = run["final_test_accuracy"]
+        print(run["name"], "test accuracy", accuracy)
+        if not accuracy >= float(sys.argv[2]):
+            sys.exit(f"{accuracy} is less than {sys.argv[2]}")' "$logs/race-$1.json" "$4"
 }
 
 bench() { # CONFIG PRECISION GRAPHS

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
+#include <sstream>
 
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
@@ -56,6 +58,19 @@ std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
   }
   log::info("device: auto takes the CPU ({})", reason);
   return make_cpu(request);
+}
+
+std::vector<std::string> board_settings() {
+  const std::string name = "CUDA_VISIBLE_DEVICES";
+  const char* given = std::getenv(name.c_str());
+  std::istringstream visible(given == nullptr ? "" : given);
+  std::vector<std::string> settings;
+  for (int i = 0; cuda::unavailable_reason(i).empty(); ++i) {
+    std::string id = fmt::format("{}", i);  // of those that this process sees
+    if (given != nullptr && !std::getline(visible, id, ',')) break;
+    settings.push_back(name + "=" + id);
+  }
+  return settings;
 }
 
 std::string describe(const DeviceInfo& device) {

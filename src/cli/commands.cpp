@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands.h"
 
-#include <cstdio>
-
+#include "print.h"
 #include "signals.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/text.h>
@@ -16,12 +15,6 @@
 
 namespace dropmuon {
 namespace {
-
-void print(const std::string& text) {
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    fail(ExitCode::cannot_write, "cannot write to standard output");
-  }
-}
 
 RunControl control() { return {stop_requested, checkpoint_requested}; }
 

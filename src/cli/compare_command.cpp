@@ -2,12 +2,12 @@
 #include "compare_command.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "print.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/runner/compare.h>
 
@@ -64,10 +64,7 @@ ExitCode command_compare(const CompareArguments& arguments) {
   if (arguments.force) options.machines = MixedMachines::allow;
   if (arguments.skip_bad) options.bad_runs = BadRuns::leave_out;
   const Comparison comparison = compare_runs(options);
-  const std::string text = formatted(comparison, arguments.format);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    fail(ExitCode::cannot_write, "cannot write to standard output");
-  }
+  print(formatted(comparison, arguments.format));
   for (const std::string& warning : comparison.warnings) log::warning("{}", warning);
   return ExitCode::ok;
 }

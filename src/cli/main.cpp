@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "compare_command.h"
+#include "sweep_command.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/suggest.h>
 #include <dropmuon/runner/provenance.h>
@@ -19,13 +20,14 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 usage, 65 bad data, 66 input missing, 69 device not available, 70 "
-    "internal error or out of memory, 73 cannot write, 75 stopped by a signal, 76 diverged, 78 bad "
-    "configuration, 130 and 143 second signal.";
+    "internal error, out of memory, or jobs of a sweep failed, 73 cannot write, 75 stopped by a "
+    "signal, 76 diverged, 78 bad configuration, 130 and 143 second signal.";
 
 struct Options {
   ConfigArguments config;
   BenchArguments bench;
   CompareArguments compare;
+  SweepArguments sweep;
   std::string resume;
   std::string data_name;
   std::string data_root = "data";
@@ -84,6 +86,7 @@ void build(CLI::App& app, Options& options) {
   for (CLI::App* command : {eval, plan, bench}) {
     command->add_flag("--json", options.json, "Print JSON");
   }
+  add_sweep(app, options.sweep);
   add_compare(app, options.compare);
   CLI::App* data = add_command(app, "data", "Check the data sets: counts and hashes",
                                "dropmuon data fashion-mnist");
@@ -117,6 +120,7 @@ ExitCode dispatch(const CLI::App& app, const Options& options,
   if (name == "eval") return command_eval(options.config, format);
   if (name == "plan") return command_plan(options.config, format);
   if (name == "bench") return command_bench(options.bench, format);
+  if (name == "sweep") return command_sweep(options.sweep);
   if (name == "compare") return command_compare(options.compare);
   if (name == "data") return command_data(options.data_name, options.data_root);
   if (name == "info") return command_info();

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <dropmuon/core/error.h>
+#include "print.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/text.h>
 
@@ -36,9 +36,7 @@ void Progress::on_begin(const RunHeader& header) {
   log::info("{}, batch {} in micro-batches of {}, {} steps ({} per epoch)", header.model,
             header.batch_size, header.micro_batch, header.total_steps, header.steps_per_epoch);
   // The one line on standard output: scripts take the folder from here.
-  if (std::puts(header.folder.c_str()) < 0 || std::fflush(stdout) != 0) {
-    fail(ExitCode::cannot_write, "cannot write to standard output");
-  }
+  print(header.folder + "\n");
 }
 
 void Progress::on_step(std::int64_t steps_done) {
@@ -52,10 +50,11 @@ void Progress::draw(std::int64_t steps_done) {
   const double elapsed = std::chrono::duration<double>(last_draw_ - begun_).count();
   const double fraction = static_cast<double>(steps_done) /
                           static_cast<double>(std::max<std::int64_t>(header_.total_steps, 1));
-  const double rest = fraction > 0.0 ? elapsed * (1.0 - fraction) / fraction : 0.0;
-  const double rate = images_per_second_ > 0.0
-                          ? images_per_second_
-                          : static_cast<double>(steps_done * header_.batch_size) / elapsed;
+  const auto here = static_cast<double>(steps_done - header_.steps_done);  // not before a resume
+  const double rest =
+      here > 0.0 ? elapsed * static_cast<double>(header_.total_steps - steps_done) / here : 0.0;
+  const double rate =
+      images_per_second_ > 0.0 ? images_per_second_ : here * header_.batch_size / elapsed;
   std::string line = fmt::format(" {}/{}  {:.0f} images/s  ETA {}", steps_done, header_.total_steps,
                                  rate, human_seconds(rest));
   if (running_loss_ > 0.0) line += fmt::format("  loss {:.4f}", running_loss_);
@@ -92,11 +91,11 @@ void Progress::on_metrics(const MetricsRow& row) {
 void Progress::on_end(const TrainResult& result) {
   clear();
   log::info("{} after {} steps, {} of training (forward {}, backward {}, optimizer {})",
-            name_of(result.status), static_cast<std::int64_t>(result.last[Metric::step]),
-            human_seconds(result.last[Metric::train_seconds]),
+            name_of(result.status), result.steps, human_seconds(result.last[Metric::train_seconds]),
             human_seconds(result.last[Metric::forward_seconds]),
             human_seconds(result.last[Metric::backward_seconds]),
             human_seconds(result.last[Metric::optimizer_seconds]));
+  if (result.skipped_steps > 0) log::info("{} steps were left out", result.skipped_steps);
   if (result.target) {
     log::info("target reached at step {}, {} images, {:.2f} s of training", result.target->step,
               result.target->samples, result.target->seconds);

@@ -29,7 +29,9 @@ std::vector<ConfigSection> sections() {
          if (!c.experiment.train.target) c.experiment.train.target.emplace();
        },
        [](RunConfig& c) { c.experiment.train.target.reset(); }},
+      {"train.non_finite", "What to do about a loss or gradient that is not finite."},
       {"checkpoint", "Saved states, from which `train --resume` goes on."},
+      {"log", "What is written beside metrics.csv and metrics.jsonl."},
   };
 }
 

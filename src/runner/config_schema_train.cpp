@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keys of `train`, and the checks that need more than one key.
+// Keys of `train`, `checkpoint` and `log`, and the checks that need more than one key.
 #include "config_keys.h"
 
 namespace dropmuon {
@@ -23,6 +23,23 @@ std::vector<ConfigKey> target_keys() {
       flag_key("train.target.stop_at_target", "End the run there.",
                DM_FIELD(experiment.train.target->stop_at_target)),
   };
+}
+
+// Null or a path; the loader of the weights says what is wrong with it.
+ConfigKey init_from_key() {
+  const auto access = DM_FIELD(experiment.train.init_from);
+  auto read = [access](RunConfig& config, const YamlNode& node) {
+    if (is_word(node, "null")) {
+      access(config).reset();
+    } else {
+      access(config) = read_text(node);
+    }
+  };
+  auto print = [access](const RunConfig& config) {
+    return access(config) ? print_text(*access(config)) : std::string("null");
+  };
+  return {"train.init_from", "null or a path",
+          "Start from these weights: a run folder, a checkpoint, or a weights file.", read, print};
 }
 
 bool is_accuracy(TargetMetric metric) {
@@ -62,8 +79,20 @@ std::vector<ConfigKey> train_keys() {
       integer_key("train.log_every_steps", {1, kManyImages}, "Write metrics every N steps.",
                   DM_FIELD(experiment.train.log_every_steps)),
       integer_key("train.max_seconds", {1, kManyImages},
-                  "Stop, resumable, after so many seconds of training.",
+                  "End after the step that uses up so many seconds of training.",
                   DM_FIELD(experiment.train.max_seconds)),
+      init_from_key(),
+      choice_key<NonFinite>(
+          "train.non_finite.policy",
+          {{NonFinite::stop, "stop"}, {NonFinite::skip, "skip"}, {NonFinite::rollback, "rollback"}},
+          "stop: the run has diverged; skip: leave out the step (looks at every "
+          "step, and costs time); rollback: last checkpoint, half the rate.",
+          DM_FIELD(experiment.train.non_finite.policy)),
+      integer_key("train.non_finite.max_skips", {0, kManyImages},
+                  "skip: so many steps in a row at most.",
+                  DM_FIELD(experiment.train.non_finite.max_skips)),
+      integer_key("train.non_finite.max_rollbacks", {0, 100}, "rollback: so many times at most.",
+                  DM_FIELD(experiment.train.non_finite.max_rollbacks)),
       integer_key("checkpoint.every_epochs", {1, 1'000'000},
                   "Save the state every N epochs; at the end and when stopped it always is.",
                   DM_FIELD(experiment.train.checkpoint.every_epochs)),
@@ -73,6 +102,8 @@ std::vector<ConfigKey> train_keys() {
       integer_key("checkpoint.keep", {1, 1000},
                   "Checkpoints that are kept: the newest N, and the best by test accuracy.",
                   DM_FIELD(experiment.train.checkpoint.keep)),
+      flag_key("log.tensorboard", "Write an event file for TensorBoard too.",
+               DM_FIELD(log.tensorboard)),
   };
   for (ConfigKey& key : target_keys()) keys.push_back(std::move(key));
   return keys;

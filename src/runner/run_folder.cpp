@@ -6,7 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/runner/run_folder.h>
@@ -80,5 +83,18 @@ void RunFolder::write(const std::string& name, const std::string& text) const {
     fail(ExitCode::cannot_write, "cannot write {}: {}", target, std::strerror(reason));
   }
 }
+
+FolderLock::FolderLock(const std::string& folder)
+    : file_(::open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const int reason = errno;
+  if (file_ >= 0) ::close(file_);
+  if (reason == EWOULDBLOCK) {
+    fail(ExitCode::cannot_write, "another process is at work in {}", folder);
+  }
+  fail(ExitCode::cannot_write, "cannot lock {}: {}", folder, std::strerror(reason));
+}
+
+FolderLock::~FolderLock() { ::close(file_); }
 
 }  // namespace dropmuon

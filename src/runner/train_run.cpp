@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/provenance.h>
 #include <dropmuon/runner/run_folder.h>
 #include <dropmuon/runner/train_run.h>
+#include <dropmuon/training/event_file.h>
 #include <dropmuon/training/weights_file.h>
 
 namespace dropmuon {
@@ -50,6 +46,9 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
       json[name_of(metric)] = result.last[metric];
     }
   }
+  if (!result.problem.empty()) json["problem"] = result.problem;
+  if (result.skipped_steps > 0) json["skipped_steps"] = result.skipped_steps;
+  if (result.rollbacks > 0) json["rollbacks"] = result.rollbacks;
   json["best/test/accuracy"] = result.best_test_accuracy;
   if (config.experiment.train.target) {
     json["target/value"] = config.experiment.train.target->value;
@@ -69,9 +68,12 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
 // Passes what the trainer reports to the files and the person watching.
 class Observer final : public TrainObserver {
  public:
-  Observer(MetricsWriter writer, CheckpointStore& checkpoints, std::string config_hash,
-           const RunControl& control, RunView& view)
-      : writer_(std::move(writer)),
+  Observer(const RunFolder& folder, MetricsWriter writer, std::optional<EventFile> events,
+           CheckpointStore& checkpoints, std::string config_hash, const RunControl& control,
+           RunView& view)
+      : folder_(folder),
+        writer_(std::move(writer)),
+        events_(std::move(events)),
         checkpoints_(checkpoints),
         config_hash_(std::move(config_hash)),
         control_(control),
@@ -79,6 +81,7 @@ class Observer final : public TrainObserver {
   void on_step(std::int64_t steps_done) override { view_.on_step(steps_done); }
   void on_metrics(const MetricsRow& row) override {
     writer_.write(row);
+    if (events_) events_->write(row);
     view_.on_metrics(row);
   }
   bool stop_requested() override { return control_.stop_requested(); }
@@ -89,9 +92,18 @@ class Observer final : public TrainObserver {
     checkpoints_.save(named);
     if (best) checkpoints_.mark_best(named.step);
   }
+  std::optional<Checkpoint> on_rollback() override {
+    auto loaded = checkpoints_.load_newest(config_hash_);
+    if (!loaded) return std::nullopt;
+    writer_ = MetricsWriter(folder_.path(), loaded->checkpoint.step);
+    if (events_) events_->forget_from(loaded->checkpoint.step + 1);
+    return std::move(loaded->checkpoint);
+  }
 
  private:
+  const RunFolder& folder_;
   MetricsWriter writer_;
+  std::optional<EventFile> events_;
   CheckpointStore& checkpoints_;
   std::string config_hash_;
   const RunControl& control_;
@@ -116,35 +128,11 @@ struct Inputs {
   Dataset data;
 };
 
-enum class Start { fresh, resume };
-
-// One process at a time works in a run folder; the lock goes when the process does.
-class FolderLock {
- public:
-  explicit FolderLock(const RunFolder& folder)
-      : file_(::open(folder.file(".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    if (file_ < 0 || ::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-      const int reason = errno;
-      if (file_ >= 0) ::close(file_);
-      if (reason == EWOULDBLOCK) {
-        fail(ExitCode::cannot_write, "another process is training in {}", folder.path());
-      }
-      fail(ExitCode::cannot_write, "cannot lock {}: {}", folder.path(), std::strerror(reason));
-    }
-  }
-  ~FolderLock() { ::close(file_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_;
-};
-
 // Puts the trainer where the newest whole checkpoint was; without one it stays at the start.
 void restore_newest(Trainer& trainer, const CheckpointStore& checkpoints, const std::string& hash) {
   const auto loaded = checkpoints.load_newest(hash);
   if (!loaded) {
-    log::warning("no checkpoint to go on from: starting at step 0");
+    log::info("no checkpoint to go on from: starting at step 0");
     return;
   }
   for (const DamagedCheckpoint& damaged : loaded->damaged) {
@@ -154,47 +142,68 @@ void restore_newest(Trainer& trainer, const CheckpointStore& checkpoints, const 
   log::info("going on after step {} from {}", trainer.steps_done(), loaded->folder);
 }
 
-ExitCode train_in(const RunFolder& folder, const RunConfig& config, Start start,
+// Where the weights come from that a run begins with.
+void initialise_from(Trainer& trainer, Backend& backend, const std::string& path) {
+  const SavedWeights weights = read_weights(path);
+  set_weights(weights.tensors, weights.source, trainer.network(), backend);
+  log::info("starting with the weights of {}", weights.source);
+}
+
+RunHeader header_of(const RunFolder& folder, const RunConfig& config, const DeviceInfo& device,
+                    const std::string& data, Trainer& trainer) {
+  return {.folder = folder.path(),
+          .device = describe_with_libraries(device),
+          .data = data,
+          .model = describe(trainer.network()),
+          .steps_done = trainer.steps_done(),
+          .total_steps = trainer.total_steps(),
+          .steps_per_epoch = trainer.steps_per_epoch(),
+          .batch_size = config.experiment.train.batch_size,
+          .micro_batch = trainer.micro_batch()};
+}
+
+ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                   const std::vector<std::string>& command, Inputs inputs, const RunControl& control,
                   RunView& view) {
-  log::open_file(folder.file("log.txt"));
   Backend& backend = *inputs.backend;
-  const std::string provenance =
-      start == Start::fresh ? "provenance.json" : "provenance_resume.json";
-  folder.write(provenance, provenance_json(config, backend.info(), inputs.data, command));
-  RunHeader header{.folder = folder.path(),
-                   .device = describe_with_libraries(backend.info()),
-                   .data = describe(inputs.data)};
+  const bool first = !std::filesystem::exists(folder.file("provenance.json"));
+  folder.write(first ? "provenance.json" : "provenance_resume.json",
+               provenance_json(config, backend.info(), inputs.data, command));
+  const std::string data = describe(inputs.data);
+  const std::string hash = config_hash(config);
   Trainer trainer(backend, config.experiment, std::move(inputs.data));
+  if (config.experiment.train.init_from) {
+    initialise_from(trainer, backend, *config.experiment.train.init_from);
+  }
   CheckpointStore checkpoints(folder.file("checkpoints"), config.experiment.train.checkpoint.keep);
-  if (start == Start::resume) restore_newest(trainer, checkpoints, config_hash(config));
-  header.model = describe(trainer.network());
-  header.total_steps = trainer.total_steps();
-  header.steps_per_epoch = trainer.steps_per_epoch();
-  header.batch_size = config.experiment.train.batch_size;
-  header.micro_batch = trainer.micro_batch();
-  view.on_begin(header);
-  const bool at_start = trainer.steps_done() == 0;
+  if (!first) restore_newest(trainer, checkpoints, hash);
+  view.on_begin(header_of(folder, config, backend.info(), data, trainer));
+  const std::int64_t steps_done = trainer.steps_done();
+  std::optional<EventFile> events;
+  if (config.log.tensorboard) events.emplace(folder.path(), steps_done == 0 ? 0 : steps_done + 1);
   Observer observer(
-      at_start ? MetricsWriter(folder.path()) : MetricsWriter(folder.path(), trainer.steps_done()),
-      checkpoints, config_hash(config), control, view);
+      folder,
+      steps_done == 0 ? MetricsWriter(folder.path()) : MetricsWriter(folder.path(), steps_done),
+      std::move(events), checkpoints, hash, control, view);
   const TrainResult result = trainer.run(observer);
-  save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
+  if (result.status != TrainStatus::diverged) {
+    save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
+  }
   folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
   return exit_code(result.status);
 }
 
-// Runs train_in and leaves the reason in the folder if it fails.
-ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config, Start start,
-                              const std::vector<std::string>& command, Inputs inputs,
-                              const RunControl& control, RunView& view) {
+// Takes the device and the data, trains, and leaves the reason in the folder if it fails.
+ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
+                              const std::vector<std::string>& command,
+                              const std::function<Inputs()>& inputs, const RunControl& control,
+                              RunView& view) {
   try {
     folder.set_status("running");
-    if (start == Start::fresh) folder.write("config.yaml", to_yaml(config));
-    const ExitCode code =
-        train_in(folder, config, start, command, std::move(inputs), control, view);
+    log::open_file(folder.file("log.txt"));
+    const ExitCode code = train_in(folder, config, command, inputs(), control, view);
     log::close_file();
     return code;
   } catch (const std::exception& error) {
@@ -214,48 +223,28 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config, 
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const RunControl& control, RunView& view) {
   Inputs inputs{make_backend(config.device), load_dataset(config.experiment.data)};
+  if (config.experiment.train.init_from) read_weights(*config.experiment.train.init_from);
   const RunFolder folder = RunFolder::create(config);
-  const FolderLock lock(folder);
-  return train_noting_failure(folder, config, Start::fresh, command, std::move(inputs), control,
-                              view);
+  const FolderLock lock(folder.path());
+  folder.write("config.yaml", to_yaml(config));
+  return train_noting_failure(
+      folder, config, command, [&] { return std::move(inputs); }, control, view);
 }
 
 ExitCode resume_training(const std::string& path, const std::vector<std::string>& command,
                          const RunControl& control, RunView& view) {
   const RunFolder folder = RunFolder::open(path);
   const RunConfig config = load_config(folder.file("config.yaml"), {});
-  const FolderLock lock(folder);
-  if (folder.status() == "done") {
-    log::info("{} is done", path);
-    return ExitCode::ok;
+  const FolderLock lock(folder.path());
+  const std::string status = folder.status();
+  if (status == "done" || status == "diverged") {
+    log::info("{}: {} already", path, status);
+    return status == "done" ? ExitCode::ok : ExitCode::diverged;
   }
-  Inputs inputs{make_backend(config.device), load_dataset(config.experiment.data)};
-  return train_noting_failure(folder, config, Start::resume, command, std::move(inputs), control,
-                              view);
-}
-
-std::string to_json(const RunEvaluation& e) {
-  nlohmann::ordered_json json;  // writes null for what is not finite
-  json["train/loss"] = e.train_sample.loss;
-  json["train/accuracy"] = e.train_sample.accuracy;
-  json["test/loss"] = e.test.loss;
-  json["test/accuracy"] = e.test.accuracy;
-  return json.dump() + "\n";
-}
-
-RunEvaluation evaluate_run(const std::string& folder, const std::vector<std::string>& overrides) {
-  const std::string weights = folder + "/weights.safetensors";
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) {
-    fail(ExitCode::missing_input, "no run folder {}", folder);
-  }
-  const RunConfig config = load_config(folder + "/config.yaml", overrides);
-  const std::unique_ptr<Backend> backend = make_backend(config.device);
-  Trainer trainer(*backend, config.experiment, load_dataset(config.experiment.data));
-  load_weights(weights, trainer.network(), *backend);
-  return {.train_sample = trainer.evaluate_train_sample(),
-          .test = trainer.evaluate_test(),
-          .weights = weights};
+  const auto inputs = [&] {
+    return Inputs{make_backend(config.device), load_dataset(config.experiment.data)};
+  };
+  return train_noting_failure(folder, config, command, inputs, control, view);
 }
 
 }  // namespace dropmuon

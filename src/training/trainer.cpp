@@ -93,19 +93,27 @@ void Trainer::step(std::int64_t index) { step(index, sampler_->draw(info(index))
 void Trainer::step(std::int64_t index, const ActiveSet& active) {
   const bool truncate = experiment_.sampling.truncate == Truncate::yes;
   const ActiveSet computed = truncate ? active : ActiveSet::all(active.depth());
-  learning_rate_ = experiment_.optimizer.lr * schedule_factor(experiment_.schedule, info(index));
+  learning_rate_ = std::ldexp(experiment_.optimizer.lr, -result_.rollbacks) *
+                   schedule_factor(experiment_.schedule, info(index));
   batcher_->next(index);
-  optimizer_->prepare(active, learning_rate_);
-  backend_.run_step(active.key(), [&] {
-    compute(computed);
-    backend_.mark(Phase::optimizer);
-    network_->finish_gradients(computed);
-    optimizer_->step(active);
-    network_->params_changed(active);
-    backend_.mark(Phase::idle);
-  });
+  if (experiment_.train.non_finite.policy == NonFinite::skip) {
+    move_if_finite(active, computed);
+  } else {
+    optimizer_->prepare(active, learning_rate_);
+    backend_.run_step(active.key(), [&] {
+      compute(computed);
+      move(active);
+    });
+  }
   flops_ += step_flops_per_image(costs_, computed) * batcher_->batch_size();
   ++result_.start_counts[static_cast<std::size_t>(active.first())];
+}
+
+// The second half of a step: gradients are complete.
+void Trainer::move(const ActiveSet& active) {
+  optimizer_->step(active);
+  network_->params_changed(active);
+  backend_.mark(Phase::idle);
 }
 
 // Forward and backward of one batch, cut into micro-batches whose gradients add up.
@@ -130,34 +138,44 @@ void Trainer::compute(const ActiveSet& computed) {
     backend_.mark(Phase::backward);
     network_->backward(n, computed, offset == 0 ? GradMode::overwrite : GradMode::accumulate);
   }
+  backend_.mark(Phase::optimizer);
+  network_->finish_gradients(computed);
 }
 
 TrainResult Trainer::run(TrainObserver& observer) {
   const TrainOptions& options = experiment_.train;
   std::int64_t& done = steps_done_;
-  if (done == 0) evaluate(0, observer);
+  if (done == 0) {
+    evaluate(0, observer);
+    if (options.non_finite.policy == NonFinite::rollback) save(observer, false);
+  }
+  bool ended = done >= total_steps_ || stop_at_target();
   clock_.start();
-  while (done < total_steps_ && result_.status == TrainStatus::done && !stop_at_target()) {
+  while (!ended && result_.status == TrainStatus::done) {
     step(done);
     ++done;
     observer.on_step(done);
-    const bool stop = observer.stop_requested() || out_of_time();
-    const bool evaluate_now = evaluation_due(done) || done == total_steps_;
+    const bool stop = observer.stop_requested();
+    ended = done == total_steps_ || out_of_time();
+    const bool evaluate_now = evaluation_due(done) || ended;
     const bool log_now = evaluate_now || done % options.log_every_steps == 0;
-    const bool save_now = checkpoint_due() || stop || observer.checkpoint_requested();
-    if (!log_now && !save_now) continue;
+    const bool save_now = checkpoint_due() || ended || stop || observer.checkpoint_requested();
+    if (!log_now && !save_now && result_.status == TrainStatus::done) continue;
     backend_.synchronize();
     clock_.pause();
     const double best = result_.best_test_accuracy;
-    if (log_now) log(done, observer);
+    if (log_now && result_.status == TrainStatus::done) log(done, observer);
     if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
-    if (save_now && result_.status == TrainStatus::done) {
-      observer.on_checkpoint(checkpoint(), result_.best_test_accuracy > best);
+    ended = ended || stop_at_target();
+    if ((save_now || ended) && result_.status == TrainStatus::done) {
+      save(observer, result_.best_test_accuracy > best);
     }
-    const bool cut_short = stop && done < total_steps_ && !stop_at_target();
-    if (result_.status == TrainStatus::done && cut_short) result_.status = TrainStatus::stopped;
+    if (result_.status == TrainStatus::diverged && roll_back(observer)) ended = false;
+    if (result_.status == TrainStatus::done && stop && !ended)
+      result_.status = TrainStatus::stopped;
     clock_.start();
   }
+  result_.steps = done;
   result_.layer_updates = optimizer_->layer_updates();
   return result_;
 }
@@ -177,7 +195,7 @@ bool Trainer::evaluation_due(std::int64_t steps_done) const {
 bool Trainer::checkpoint_due() const {
   const CheckpointOptions& options = experiment_.train.checkpoint;
   const auto every = [&](std::int64_t steps) { return steps_done_ % steps == 0; };
-  return steps_done_ == total_steps_ || (options.every_steps && every(*options.every_steps)) ||
+  return (options.every_steps && every(*options.every_steps)) ||
          (options.every_epochs && every(*options.every_epochs * batcher_->steps_per_epoch()));
 }
 
@@ -213,18 +231,26 @@ MetricsRow Trainer::row(std::int64_t steps_done) {
   return row;
 }
 
-void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
+LossSums Trainer::running_sums() const {
   LossSums sums;
   sums_.download(&sums);
+  return sums;
+}
+
+void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
+  const LossSums sums = running_sums();
   sums_.zero();
+  good_sums_ = {};
   const std::int64_t steps = steps_done - std::exchange(logged_step_, steps_done);
   const double seconds = clock_.seconds() - std::exchange(logged_seconds_, clock_.seconds());
   MetricsRow values = row(steps_done);
-  values.set(Metric::running_loss, sums.loss / static_cast<double>(sums.count));
+  if (sums.count > 0) {  // else every step was left out
+    values.set(Metric::running_loss, sums.loss / static_cast<double>(sums.count));
+  }
   values.set(Metric::images_per_second,
              static_cast<double>(steps * batcher_->batch_size()) / seconds);
   report(values, observer);
-  if (!std::isfinite(sums.loss)) result_.status = TrainStatus::diverged;
+  if (!std::isfinite(sums.loss)) diverge(fmt::format("the training loss is {}", sums.loss));
 }
 
 void Trainer::evaluate(std::int64_t steps_done, TrainObserver& observer) {
@@ -239,7 +265,8 @@ void Trainer::evaluate(std::int64_t steps_done, TrainObserver& observer) {
   check_target(values);
   report(values, observer);
   if (!std::isfinite(train.loss) || !std::isfinite(test.loss)) {
-    result_.status = TrainStatus::diverged;
+    diverge(fmt::format("the evaluated loss is {} on the training sample, {} on the test set",
+                        train.loss, test.loss));
   }
 }
 

@@ -79,8 +79,7 @@ std::optional<TargetHit> target_from(const Json& json) {
 Checkpoint Trainer::checkpoint() {
   backend_.synchronize();
   add_phases();
-  LossSums sums;
-  sums_.download(&sums);
+  const LossSums sums = running_sums();
   const Json state = {
       {"layer_updates", optimizer_->layer_updates()},
       {"start_counts", result_.start_counts},
@@ -89,6 +88,9 @@ Checkpoint Trainer::checkpoint() {
       {"target", target_json(result_.target)},
       {"running", {{"loss", sums.loss}, {"correct", sums.correct}, {"count", sums.count}}},
       {"flops", flops_},
+      {"skipped_steps", result_.skipped_steps},
+      {"skips_in_a_row", skips_in_a_row_},
+      {"rollbacks", result_.rollbacks},
       {"learning_rate", learning_rate_},
       {"logged_step", logged_step_},
       {"logged_seconds", logged_seconds_},
@@ -126,6 +128,10 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     result_.last = row_from(state.at("last"));
     result_.target = target_from(state.at("target"));
     sums_.upload(&sums);
+    good_sums_ = sums;
+    result_.skipped_steps = state.at("skipped_steps");
+    skips_in_a_row_ = state.at("skips_in_a_row");
+    result_.rollbacks = state.at("rollbacks");
     flops_ = state.at("flops");
     learning_rate_ = state.at("learning_rate");
     logged_step_ = state.at("logged_step");

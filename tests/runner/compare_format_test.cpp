@@ -195,6 +195,7 @@ TEST_CASE("JSON reads back to the same numbers, with every run") {
   CHECK(group.at("runs").size() == 3);
   CHECK(group.at("runs").at(1).at("to_target").at("steps") == 200);
   CHECK(group.at("runs").at(2).at("to_target").at("steps") == "inf");
+  CHECK(group.at("runs").at(0).at("settings").at("train.target.value") == "0.9");
   const auto& one = json.at("groups").at(1);
   CHECK(one.at("diverged") == 1);
   CHECK(one.at("to_target").at("seconds").at("ratio") == "inf");

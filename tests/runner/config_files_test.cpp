@@ -17,7 +17,8 @@ const std::filesystem::path kConfigs = std::filesystem::path(DROPMUON_SOURCE_DIR
 std::vector<std::filesystem::path> config_files() {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    const bool is_study = entry.path().parent_path().filename() == "studies";  // sweeps
+    if (entry.is_regular_file() && !is_study) files.push_back(entry.path());
   }
   return files;
 }

@@ -78,10 +78,22 @@ train:
   eval_every_epochs: null
   eval_train_images: 200
   log_every_steps: 6
+  max_seconds: 3600
+  init_from: "null"
+  non_finite:
+    policy: rollback
+    max_skips: 3
+    max_rollbacks: 7
   target:
     metric: train_loss
     value: 2.5
     stop_at_target: false
+checkpoint:
+  every_epochs: null
+  every_steps: 25
+  keep: 5
+log:
+  tensorboard: true
 )";
 
 Experiment nothing_default() {
@@ -114,6 +126,8 @@ Experiment nothing_default() {
              200,
              6,
              3600,
+             "null",
+             {NonFinite::rollback, 3, 7},
              Target{TargetMetric::train_loss, 2.5, false},
              {std::nullopt, 25, 5}};
   return e;
@@ -136,6 +150,7 @@ TEST_CASE("config: the fields of every key are written and read back exactly") {
   config.runs_dir = "some where/\"q\"";
   config.device = {"cpu", Precision::bf16, 3, false};
   config.experiment = nothing_default();
+  config.log = {true};
   CHECK(to_yaml(config) == kNothingDefault);
   CHECK(to_yaml(load_text(kNothingDefault)) == kNothingDefault);
 }

@@ -13,7 +13,7 @@ namespace dropmuon {
 // "conv2d[1].backward_filter".
 using CallCounts = std::map<std::string, int>;
 
-class CountingBackend final : public Backend {
+class CountingBackend : public Backend {
  public:
   explicit CountingBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
   CallCounts counts;

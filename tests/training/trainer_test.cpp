@@ -152,7 +152,7 @@ TEST_CASE("a stop request finishes the step and adds no row that an uncut run wo
   CHECK(run.result.status == TrainStatus::stopped);
   CHECK(run.result.last[Metric::step] == 4);
   CHECK(run.rows.back()[Metric::step] == 4);
-  CHECK(run.result.start_counts[0] == 5);
+  CHECK(run.result.steps == 5);
 }
 
 TEST_CASE("the target ends the run at the first evaluation that meets it, if it should") {

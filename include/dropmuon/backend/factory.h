@@ -31,6 +31,10 @@ std::string device_name_error(const std::string& device);
 // it takes the CPU and says so in the log.
 std::unique_ptr<Backend> make_backend(const DeviceRequest& request);
 
+// For each board that "auto" may take, in order, the setting ("NAME=VALUE") of the environment
+// under which a process sees that one alone. Empty where "auto" takes the CPU.
+std::vector<std::string> board_settings();
+
 // One line per device kind: usable, or why not (`dropmuon info`).
 std::vector<std::string> describe_devices();
 

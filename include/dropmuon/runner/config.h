@@ -12,11 +12,17 @@
 
 namespace dropmuon {
 
+// What a run writes beside metrics.csv and metrics.jsonl.
+struct LogOptions {
+  bool tensorboard = false;
+};
+
 struct RunConfig {
   std::string name = "run";
   std::string runs_dir = "runs";
   DeviceRequest device;
   Experiment experiment;
+  LogOptions log;
 };
 
 // Reads `path` and then applies `overrides` ("optimizer.lr=0.05", later ones win). Throws

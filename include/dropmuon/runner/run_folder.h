@@ -9,8 +9,9 @@
 namespace dropmuon {
 
 // Files: config.yaml (resolved), provenance.json, metrics.csv, metrics.jsonl, log.txt,
-// weights.safetensors, summary.json, and STATUS, one word: running, done, stopped, diverged,
-// failed.
+// checkpoints/, weights.safetensors, summary.json, and STATUS, one word: waiting (a job of a sweep
+// that has not begun), running, done, stopped, diverged, failed. What a resume adds to provenance
+// is in provenance_resume.json.
 class RunFolder {
  public:
   // A new folder, never an existing one. Throws Error(cannot_write).
@@ -31,6 +32,19 @@ class RunFolder {
  private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}
   std::string path_;
+};
+
+// One process at a time works in a folder; the lock goes when the process does. Throws
+// Error(cannot_write) if another one holds it.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
 };
 
 }  // namespace dropmuon

@@ -15,7 +15,7 @@ namespace dropmuon {
 struct SweepJob {
   std::string label;   // unique in the sweep, and the folder's name: "drop_muon-lr=0.02-seed=1"
   std::string folder;  // <folder of the sweep>/<label>
-  RunConfig config;    // name: the label without the seed
+  RunConfig config;    // name: the label without the seed, '_' for '='; clipped if it is long
 };
 
 struct Sweep {
@@ -27,23 +27,25 @@ struct Sweep {
 
 // Reads a sweep file:
 //
-//   name: learning-rates           # folder below runs_dir
+//   name: learning-rates           # folder below runs_dir; default: the name of this file
 //   runs_dir: runs                 # default
 //   base: ../mnist/muon.yaml       # relative to this file
 //   set: {train.epochs: 3}         # for every job; any dotted key of a configuration
 //   cases:                         # settings that go together; may name another base
 //     muon: {sampling.scheme: full}
-//     drop_muon: {base: ../mnist/drop_muon.yaml, optimizer.lr: 0.05}
+//     drop_muon: {base: ../mnist/drop_muon.yaml, optimizer.momentum: 0.9}
 //   grid:                          # every combination
-//     optimizer.lr: [0.01, 0.02]
-//   random:                        # and so many draws, the same for every case and seed
+//     model.channels: [[64, 128, 256], [32, 64, 128]]
+//   random:                        # and so many different draws, the same for every case and seed
 //     samples: 8
-//     seed: 0
+//     seed: 0                      # default
 //     axes:
 //       optimizer.lr: {log_uniform: [0.001, 0.1]}   # or uniform: [a, b], choice: [a, b, c]
 //   seeds: [0, 1, 2]               # or a number n for 0 .. n-1; default 1
 //
-// `overrides` ("train.epochs=1") apply to every job, after all of the above. Throws
+// A key that an axis varies has no value elsewhere in the file, and seed, name and runs_dir of the
+// base do not count. `overrides` ("train.epochs=1") apply to every job, after all of the above;
+// name and runs_dir move the sweep, and what the jobs differ in cannot be overridden. Throws
 // Error(missing_input) for a file that is not there and Error(bad_config), with file, line and
 // column, for an unknown key or axis, an empty grid, a value that its key refuses, or two jobs
 // with the same folder.
@@ -61,6 +63,7 @@ std::string dry_run_text(const Sweep& sweep);
 // Shell scripts that run the prepared jobs on other machines that share the folder: a Slurm job
 // array (sbatch it) and a GNU parallel call (run it). Each line of work is
 // `PROGRAM train --resume FOLDER`; jobs that are done end at once, so the scheduler owns retries.
+// They run in the folder where they were made, on which relative names in configurations depend.
 std::string slurm_script(const Sweep& sweep, const std::string& program);
 std::string parallel_script(const Sweep& sweep, const std::string& program);
 

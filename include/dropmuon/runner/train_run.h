@@ -15,9 +15,10 @@ namespace dropmuon {
 // What is known before the first step, for whoever shows progress.
 struct RunHeader {
   std::string folder;
-  std::string device;  // "cpu: AMD EPYC, 2 threads, oneDNN 2.6.0"
-  std::string data;    // "fashion-mnist: 60000 + 10000 images, official files"
-  std::string model;   // "4 layers, 394 634 parameters"
+  std::string device;           // "cpu: AMD EPYC, 2 threads, oneDNN 2.6.0"
+  std::string data;             // "fashion-mnist: 60000 + 10000 images, official files"
+  std::string model;            // "4 layers, 394 634 parameters"
+  std::int64_t steps_done = 0;  // before a resume
   std::int64_t total_steps = 0;
   std::int64_t steps_per_epoch = 0;
   int batch_size = 0;
@@ -46,19 +47,21 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
                       const RunControl& control, RunView& view);
 
 // Goes on with the run in `folder` from its newest whole checkpoint, or from the start if it has
-// none; metrics end up as those of a run that was never cut. A run that is done stays as it is.
+// none; metrics end up as those of a run that was never cut. A run that is done or has diverged
+// stays as it is, so asking again does no harm.
 // Throws Error(missing_input) without a run there, Error(bad_data) if every checkpoint is damaged,
 // Error(cannot_write) while another process works in the folder.
 ExitCode resume_training(const std::string& folder, const std::vector<std::string>& command,
                          const RunControl& control, RunView& view);
 
-// Loads the weights of a run folder and evaluates them on its test set and training sample.
+// Evaluates saved weights on the test set and training sample of the run they belong to. `path` is
+// a run folder, or in it a checkpoint, `checkpoints/best` or `latest`, or a weights file.
 struct RunEvaluation {
   Evaluation train_sample;
   Evaluation test;
   std::string weights;
 };
 std::string to_json(const RunEvaluation& evaluation);
-RunEvaluation evaluate_run(const std::string& folder, const std::vector<std::string>& overrides);
+RunEvaluation evaluate_run(const std::string& path, const std::vector<std::string>& overrides);
 
 }  // namespace dropmuon

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <dropmuon/dataset/batcher.h>
 #include <dropmuon/dataset/dataset.h>
@@ -29,6 +30,19 @@ struct CheckpointOptions {
   int keep = 2;  // the newest so many, and the best
 };
 
+// What to do about a loss or a tensor that is no longer finite.
+enum class NonFinite {
+  stop,      // the run has diverged
+  skip,      // leave out the step: loss and gradients are looked at before any layer moves
+  rollback,  // go back to the last checkpoint, with half the learning rate
+};
+
+struct NonFiniteOptions {
+  NonFinite policy = NonFinite::stop;
+  int max_skips = 10;  // in a row; one more and the run has diverged
+  int max_rollbacks = 3;
+};
+
 struct TrainOptions {
   int epochs = 20;
   int batch_size = 8192;
@@ -38,7 +52,9 @@ struct TrainOptions {
   std::optional<int> eval_every_epochs = 1;
   int eval_train_images = 10000;  // the fixed sample that train accuracy is measured on
   int log_every_steps = 10;
-  std::optional<std::int64_t> max_seconds;  // of training; the run stops after it, resumable
+  std::optional<std::int64_t> max_seconds;  // of training: a budget that ends the run
+  std::optional<std::string> init_from;     // weights to start from: see find_weights()
+  NonFiniteOptions non_finite;
   std::optional<Target> target;
   CheckpointOptions checkpoint;
 };

@@ -28,7 +28,11 @@ struct TargetHit {
 
 struct TrainResult {
   TrainStatus status = TrainStatus::done;
-  MetricsRow last;  // the last value of every metric
+  std::int64_t steps = 0;
+  std::int64_t skipped_steps = 0;  // see NonFinite::skip
+  int rollbacks = 0;
+  std::string problem;  // of a run that diverged: what was not finite, and where
+  MetricsRow last;      // the last value of every metric
   double best_test_accuracy = 0.0;
   std::optional<TargetHit> target;
   std::vector<std::int64_t> layer_updates;  // per layer
@@ -45,6 +49,8 @@ class TrainObserver {
   // Whether the state is wanted after this step, beside the times that are due.
   virtual bool checkpoint_requested() { return false; }
   virtual void on_checkpoint(const Checkpoint& checkpoint, bool best) = 0;
+  // The last checkpoint, to which the run now returns; what was reported after it is void.
+  virtual std::optional<Checkpoint> on_rollback() { return std::nullopt; }
 };
 
 class Trainer {
@@ -82,6 +88,13 @@ class Trainer {
 
  private:
   void compute(const ActiveSet& computed);
+  void move(const ActiveSet& active);
+  void move_if_finite(const ActiveSet& active, const ActiveSet& computed);
+  std::string first_bad_gradient(const ActiveSet& computed) const;
+  LossSums running_sums() const;
+  void save(TrainObserver& observer, bool best);
+  void diverge(const std::string& problem);
+  bool roll_back(TrainObserver& observer);
   StepInfo info(std::int64_t index) const;
   void restore_tensors(const Checkpoint& checkpoint);
   void add_phases();
@@ -118,6 +131,8 @@ class Trainer {
   double logged_seconds_ = 0.0;
   std::int64_t logged_step_ = 0;
   double learning_rate_ = 0.0;
+  LossSums good_sums_{};  // NonFinite::skip: the running sums before this step
+  int skips_in_a_row_ = 0;
   TrainResult result_;
 };
 

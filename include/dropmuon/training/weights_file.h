@@ -3,8 +3,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <dropmuon/engine/network.h>
+#include <dropmuon/training/safetensors.h>
 
 namespace dropmuon {
 
@@ -12,8 +14,19 @@ namespace dropmuon {
 // Error(cannot_write).
 void save_weights(const std::string& path, Network& network, const Backend& backend);
 
-// Loads every parameter of the network; names and shapes must match exactly. Throws
-// Error(missing_input) or Error(bad_data) naming the tensor.
-void load_weights(const std::string& path, Network& network, Backend& backend);
+// Sets every parameter of the network from `tensors`; names and shapes must match exactly. Throws
+// Error(bad_data) naming the tensor and `source`.
+void set_weights(const std::vector<NamedTensor>& tensors, const std::string& source,
+                 Network& network, Backend& backend);
+
+// Weights as they were saved: `path` is a weights file; a checkpoint's folder, which is verified
+// against its manifest; `latest` or `best` in a folder of checkpoints; or a run folder, whose final
+// weights are meant, or if it has none those of its newest whole checkpoint. Throws
+// Error(missing_input) or Error(bad_data).
+struct SavedWeights {
+  std::vector<NamedTensor> tensors;
+  std::string source;  // the file or the checkpoint's folder
+};
+SavedWeights read_weights(const std::string& path);
 
 }  // namespace dropmuon

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "sweep_command.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/ranges.h>
+
+#include "print.h"
+#include "sweep_table.h"
+#include <dropmuon/backend/factory.h>
+#include <dropmuon/core/log.h>
+#include <dropmuon/runner/sweep.h>
+#include <dropmuon/runner/sweep_run.h>
+
+namespace dropmuon {
+namespace {
+
+volatile std::sig_atomic_t stop_signals = 0;
+volatile std::sig_atomic_t last_signal = 0;
+volatile std::sig_atomic_t checkpoint_signal = 0;
+
+void on_stop_signal(int number) {
+  stop_signals = stop_signals + 1;
+  last_signal = number;
+}
+
+void on_checkpoint_signal(int /*number*/) { checkpoint_signal = 1; }
+
+// Other than training, which a second signal ends at once, a sweep has to end its jobs first.
+void install_handlers() {
+  struct sigaction action = {};
+  action.sa_flags = SA_RESTART;
+  action.sa_handler = on_stop_signal;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before = {};
+    sigaction(number, nullptr, &before);
+    const bool under_nohup = number == SIGHUP && before.sa_handler == SIG_IGN;
+    if (!under_nohup) sigaction(number, &action, nullptr);
+  }
+  action.sa_handler = on_checkpoint_signal;
+  sigaction(SIGUSR1, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+SweepControl control() {
+  return {.stop_requests = [] { return static_cast<int>(stop_signals); },
+          .checkpoint_requested =
+              [] {
+                const bool wanted = checkpoint_signal != 0;
+                checkpoint_signal = 0;
+                return wanted;
+              }};
+}
+
+void emit(const Sweep& sweep, const std::string& format) {
+  prepare_jobs(sweep);
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  print(format == "slurm" ? slurm_script(sweep, program) : parallel_script(sweep, program));
+  log::info("{} jobs in {} are prepared", sweep.jobs.size(), sweep.folder);
+}
+
+const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
+
+void warn_of_unfinished(const SweepReport& report) {
+  std::vector<std::string> diverged;
+  for (const JobReport& job : report.jobs) {
+    if (job.state == JobState::diverged) diverged.push_back(job.label);
+    if (job.state == JobState::failed) {
+      log::warning("{} failed: {}; see {}/job.log", job.label, job.reason, job.folder);
+    }
+  }
+  if (!diverged.empty()) {
+    log::warning("{} job{} diverged: {}", diverged.size(), plural(diverged.size()),
+                 fmt::join(diverged, ", "));
+  }
+}
+
+ExitCode conclude(const SweepResult& result) {
+  const SweepReport& report = result.report;
+  if (result.end == SweepEnd::killed) std::_Exit(128 + static_cast<int>(last_signal));
+  warn_of_unfinished(report);
+  print(report.folder + "\n");
+  const std::size_t all = report.jobs.size();
+  const std::size_t failed = report.count(JobState::failed);
+  if (report.finished() == all) {
+    log::info("{} job{} finished; to compare: dropmuon compare {}", all, plural(all),
+              report.folder);
+    return ExitCode::ok;
+  }
+  if (result.end == SweepEnd::stopped || failed == 0) {
+    fail(ExitCode::stopped, "stopped with {} of {} jobs finished; the same command goes on",
+         report.finished(), all);
+  }
+  fail(ExitCode::internal, "{} of {} jobs failed; the same command tries them again", failed, all);
+}
+
+ExitCode run(const Sweep& sweep, const SweepArguments& arguments) {
+  install_handlers();
+  SweepTable table(arguments.quiet ? Verbosity::quiet : Verbosity::normal);
+  const SweepRunOptions options{.slots = arguments.jobs,
+                                .retries = arguments.retries,
+                                .tick = table.tick(),
+                                .boards = board_settings()};
+  return conclude(run_sweep(sweep, options, control(), table));
+}
+
+}  // namespace
+
+void add_sweep(CLI::App& app, SweepArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "sweep", "Run many configurations: cases, grids, random draws, seeds; safe to repeat");
+  command->footer("Example: dropmuon sweep configs/studies/sampling_small.yaml -j 2");
+  command->add_option("sweep", arguments.file, "YAML file of the sweep")
+      ->required()
+      ->type_name("SWEEP");
+  command->add_option("overrides", arguments.overrides, "Dotted keys for every job")
+      ->type_name("KEY=VALUE");
+  command->add_option("-j,--jobs", arguments.jobs, "Jobs at a time, each with its share of CPUs")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--retries", arguments.retries, "Of a job whose failure may pass")
+      ->check(CLI::Range(0, 100))
+      ->type_name("R")
+      ->capture_default_str();
+  CLI::Option* dry =
+      command->add_flag("--dry-run", arguments.dry_run, "List the jobs and what they will cost");
+  command->add_option("--emit", arguments.emit, "Print a script for a scheduler: slurm or parallel")
+      ->check(CLI::IsMember({"slurm", "parallel"}))
+      ->type_name("KIND")
+      ->excludes(dry);
+  command->add_flag("-q,--quiet", arguments.quiet, "No progress; only what went wrong");
+}
+
+ExitCode command_sweep(const SweepArguments& arguments) {
+  if (arguments.quiet) log::set_level(log::Level::warning);
+  const Sweep sweep = load_sweep(arguments.file, arguments.overrides);
+  if (!arguments.dry_run && arguments.emit.empty()) return run(sweep, arguments);
+  if (arguments.dry_run) {
+    print(dry_run_text(sweep));
+  } else {
+    emit(sweep, arguments.emit);
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace dropmuon

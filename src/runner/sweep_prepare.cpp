@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The folders of a sweep's jobs, made so that being killed or run twice at once does no harm.
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
+#include <dropmuon/runner/sweep.h>
+
+namespace dropmuon {
+namespace {
+
+// Two preparations wait for each other; the lock goes when the process does.
+class PreparationLock {
+ public:
+  explicit PreparationLock(const std::string& path)
+      : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    int result = -1;
+    do {
+      result = file_ < 0 ? -1 : ::flock(file_, LOCK_EX);
+    } while (file_ >= 0 && result != 0 && errno == EINTR);
+    if (result == 0) return;
+    const int reason = errno;
+    if (file_ >= 0) ::close(file_);
+    fail(ExitCode::cannot_write, "cannot lock {}: {}", path, std::strerror(reason));
+  }
+  ~PreparationLock() { ::close(file_); }
+  PreparationLock(const PreparationLock&) = delete;
+  PreparationLock& operator=(const PreparationLock&) = delete;
+
+ private:
+  int file_;
+};
+
+std::string config_file(const SweepJob& job) { return job.folder + "/config.yaml"; }
+
+// Read, not compared as text: a newer program may write keys that an older one did not know.
+bool same_config(const std::string& file, const RunConfig& config) {
+  const std::string wanted = to_yaml(config);
+  return FileSystem::real().read_file(file) == wanted || to_yaml(load_config(file, {})) == wanted;
+}
+
+void check_folder(const SweepJob& job, const std::string& sweep) {
+  const std::string file = config_file(job);
+  if (!FileSystem::real().exists(file) || same_config(file, job.config)) return;
+  fail(
+      ExitCode::bad_config,
+      "{} holds another configuration than job '{}' of sweep '{}'; give the sweep another name, or "
+      "move the folder away",
+      file, job.label, sweep);
+}
+
+// What a preparation that was killed has left behind.
+void remove_leftovers(const std::string& folder, const std::string& start) {
+  FileSystem& files = FileSystem::real();
+  for (const std::string& name : files.list(folder)) {
+    if (name.starts_with(start)) files.remove_tree(folder + "/" + name);
+  }
+}
+
+// A job can be started as soon as it has its config.yaml, which therefore comes last: STATUS is
+// never touched again from here.
+void make_folder(const SweepJob& job) {
+  FileSystem& files = FileSystem::real();
+  files.create_folder(job.folder);
+  if (files.exists(config_file(job))) return;
+  for (const char* name : {"STATUS.tmp-", "config.yaml.tmp-"}) remove_leftovers(job.folder, name);
+  files.replace_file(job.folder + "/STATUS", "waiting\n");
+  files.replace_file(config_file(job), to_yaml(job.config));
+}
+
+}  // namespace
+
+void prepare_jobs(const Sweep& sweep) {
+  FileSystem& files = FileSystem::real();
+  files.create_folders(sweep.folder);
+  const PreparationLock lock(sweep.folder + "/.prepare.lock");
+  remove_leftovers(sweep.folder, "sweep.yaml.tmp-");
+  for (const SweepJob& job : sweep.jobs) check_folder(job, sweep.name);
+  for (const SweepJob& job : sweep.jobs) make_folder(job);
+  const std::string definition = sweep.folder + "/sweep.yaml";
+  if (!files.exists(definition) || files.read_file(definition) != sweep.definition) {
+    files.replace_file(definition, sweep.definition);
+  }
+}
+
+}  // namespace dropmuon

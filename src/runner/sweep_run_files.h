@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What a running sweep reads from the folders of its jobs.
+#pragma once
+
+#include <string>
+
+#include <dropmuon/runner/sweep_run.h>
+
+namespace dropmuon {
+
+// done or diverged, as STATUS of a job's folder says, or waiting for all else: also for `running`,
+// which a process that was killed leaves behind.
+JobState stored_state(const std::string& folder);
+
+// Step, epoch, accuracy and speed, from the last lines of metrics.jsonl; what they do not tell
+// stays as it is.
+void update_progress(JobReport& job);
+
+std::int64_t planned_steps(const RunConfig& config);
+
+// Whether a process holds FOLDER/.lock.
+enum class FolderUse { free, busy };
+FolderUse use_of(const std::string& folder);
+
+// What the program gave as the reason of its end, of what was added to a log after its first
+// `begin` bytes: the last line "dropmuon: ...", else the last one with text in it; "" without any.
+std::string last_error(const std::string& log, std::uintmax_t begin);
+
+}  // namespace dropmuon

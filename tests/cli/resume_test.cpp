@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// Runs that are stopped, killed and resumed from the command line, against one that never was.
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.h"
+#include "program.h"
+
+using namespace dropmuon;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Slow enough on any machine to be caught in the middle, with state that matters: momentum,
+// moments, crops, a schedule, a sampler.
+std::string slow_config(const Sandbox& sandbox, const std::string& optimizer,
+                        const std::string& scheme) {
+  return sandbox.write(optimizer + "-" + scheme + ".yaml",
+                       fmt::format("name: {0}-{1}\nruns_dir: {2}/runs\n"
+                                   "data: {{dataset: synthetic, train_limit: 400, augment: {{crop: "
+                                   "2, flip: true}}}}\n"
+                                   "model: {{channels: [4, 6]}}\n"
+                                   "optimizer: {{type: {0}, lr: 0.01}}\n"
+                                   "sampling: {{scheme: {1}, tau: 2}}\n"
+                                   "schedule: {{type: cosine, warmup_steps: 9}}\n"
+                                   "train: {{epochs: 1000, max_steps: 160, batch_size: 40, "
+                                   "eval_every_epochs: 9, eval_train_images: 40, "
+                                   "log_every_steps: 3}}\n"
+                                   "checkpoint: {{every_epochs: 1}}\n",
+                                   optimizer, scheme, sandbox / ""));
+}
+
+// What must not depend on interruptions: metrics without times, and the final weights.
+std::string essence(const std::string& run) {
+  std::istringstream lines(Sandbox::read(run + "/metrics.jsonl"));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json row = nlohmann::json::parse(line);
+    for (const char* time : {"time/train_s", "time/forward_s", "time/backward_s",
+                             "time/optimizer_s", "perf/images_per_s"}) {
+      row.erase(time);
+    }
+    text += row.dump() + "\n";
+  }
+  nlohmann::json summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  text += summary.at("layer_updates").dump() + summary.at("start_counts").dump() +
+          summary.at("best/test/accuracy").dump() + summary.at("status").dump();
+  return text + Sandbox::read(run + "/weights.safetensors");
+}
+
+std::string run_in(const Sandbox& sandbox, const std::string& name) {
+  std::string found;
+  for (const auto& entry : fs::directory_iterator(sandbox / ("runs/" + name))) {
+    REQUIRE(found.empty());
+    found = entry.path().string();
+  }
+  return found;
+}
+
+// Starts, sends `signal` when `rows` rows of metrics are there, and waits.
+Outcome interrupted(const std::string& arguments, const std::string& metrics, int rows,
+                    const std::string& signal) {
+  // Rows that a resume removes again must not count: the file is looked at once it shrank or grew.
+  return run_script(fmt::format(
+      "{} {} >/dev/null & pid=$!; while kill -0 $pid 2>/dev/null && "
+      "[ $(cat {} 2>/dev/null | wc -l) -lt {} ]; do sleep 0.002; done; kill -{} $pid; wait $pid",
+      program(), arguments, metrics, rows, signal));
+}
+
+int rows_of(const std::string& run) {
+  std::istringstream lines(Sandbox::read(run + "/metrics.csv"));
+  int rows = 0;
+  for (std::string line; std::getline(lines, line);) ++rows;
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("a run that gets SIGTERM or SIGKILL once or twice ends as one that never did",
+          "[large]") {
+  for (const auto& [optimizer, scheme] :
+       {std::pair{"sgd", "uniform"}, {"adamw", "tau_nice"}, {"muon", "uniform"}}) {
+    const Sandbox sandbox;
+    const std::string config = slow_config(sandbox, optimizer, scheme);
+    const std::string name = std::string(optimizer) + "-" + scheme;
+    REQUIRE(run_program("train -q " + config + " runs_dir=" + (sandbox / "uncut")).code == 0);
+    const std::string uncut = fs::directory_iterator(sandbox / ("uncut/" + name))->path().string();
+    for (const std::string signal : {"TERM", "KILL"}) {
+      for (const int cuts : {1, 2}) {
+        CAPTURE(optimizer, scheme, signal, cuts);
+        fs::remove_all(sandbox / "runs");
+        Outcome outcome = interrupted("train -q " + config,
+                                      sandbox / ("runs/" + name + "/*/metrics.csv"), 20, signal);
+        CAPTURE(outcome.output);
+        CHECK(outcome.code == (signal == "TERM" ? 75 : 137));
+        const std::string run = run_in(sandbox, name);
+        CHECK(Sandbox::read(run + "/STATUS") == (signal == "TERM" ? "stopped\n" : "running\n"));
+        if (cuts == 2) {
+          outcome = interrupted("train -q --resume " + run, run + "/metrics.csv", rows_of(run) + 12,
+                                signal);
+          CHECK(outcome.code == (signal == "TERM" ? 75 : 137));
+        }
+        outcome = run_program("train --resume latest " + config);
+        CAPTURE(outcome.output);
+        REQUIRE(outcome.code == 0);
+        CHECK_THAT(outcome.output, Catch::Contains("going on after step"));
+        CHECK(Sandbox::read(run + "/STATUS") == "done\n");
+        CHECK(essence(run) == essence(uncut));
+        CHECK(fs::exists(run + "/provenance_resume.json"));
+      }
+    }
+  }
+}
+
+TEST_CASE("SIGUSR1 saves the state and the run goes on") {
+  const Sandbox sandbox;
+  const std::string config = slow_config(sandbox, "muon", "uniform");
+  const Outcome outcome = run_script(fmt::format(
+      "{} train -q {} checkpoint.every_epochs=null train.max_steps=null >/dev/null & pid=$!; "
+      "while kill -0 $pid 2>/dev/null && [ $(cat {}/runs/*/*/metrics.csv 2>/dev/null | wc -l) -lt "
+      "5 ]; do sleep 0.01; done; "
+      "kill -USR1 $pid; "
+      "for i in $(seq 500); do ls {}/runs/*/*/checkpoints/latest 2>/dev/null && break; sleep "
+      "0.01; done; kill -0 $pid && echo still training; kill -TERM $pid; wait $pid",
+      program(), config, sandbox / "", sandbox / ""));
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 75);
+  CHECK_THAT(outcome.output, Catch::Contains("checkpoints/latest"));
+  CHECK_THAT(outcome.output, Catch::Contains("still training"));
+}
+
+TEST_CASE("a second signal ends the program at once") {
+  const Sandbox sandbox;
+  // A step of this batch takes long enough for the second signal to come first.
+  const std::string config = slow_config(sandbox, "sgd", "uniform");
+  for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
+    fs::remove_all(sandbox / "runs");
+    const Outcome outcome = run_script(
+        fmt::format(
+            "import signal, subprocess, time, glob\n"
+            "p = subprocess.Popen(['{}', 'train', '-q', '{}', 'train.batch_size=4096', "
+            "'data.train_limit=4096', 'model.channels=[64,128]'], stdout=subprocess.DEVNULL)\n"
+            "while p.poll() is None and not glob.glob('{}/runs/*/*/metrics.csv'): "
+            "time.sleep(0.01)\n",
+            program(), config, sandbox / "")
+            .insert(0, "python3 - <<'EOF'\n") +
+        fmt::format("time.sleep(0.1)\np.send_signal(signal.SIG{0})\ntime.sleep(0.2)\n"
+                    "p.send_signal(signal.SIG{0})\nprint('code', p.wait())\nEOF",
+                    signal));
+    CAPTURE(signal, outcome.output);
+    CHECK_THAT(outcome.output, Catch::Contains(fmt::format("code {}\n", code)));
+  }
+}
+
+TEST_CASE("resume: what is not there, is taken, is done, or is of another configuration") {
+  const Sandbox sandbox;
+  CHECK(run_program("train --resume " + (sandbox / "none")).code == 66);
+  CHECK(run_program("train --resume latest " + sandbox.config()).code == 66);
+  CHECK(run_program("train --resume latest").code == 2);
+  CHECK(run_program("train --resume latest " + sandbox.config() + " seed=1").code == 2);
+  REQUIRE(run_program("train -q " + sandbox.config()).code == 0);
+  const std::string run = sandbox.only_run();
+  const std::string metrics = Sandbox::read(run + "/metrics.csv");
+  const Outcome again = run_program("train --resume " + run);
+  CHECK(again.code == 0);
+  CHECK_THAT(again.output, Catch::Contains("done already"));
+  CHECK(Sandbox::read(run + "/metrics.csv") == metrics);
+
+  sandbox.write("runs/small/" + fs::path(run).filename().string() + "/STATUS", "stopped\n");
+  const Outcome locked =
+      run_script("flock -n " + run + "/.lock " + program() + " train --resume " + run);
+  CHECK(locked.code == 73);
+  CHECK_THAT(locked.output, Catch::Contains("another process is at work in"));
+
+  const std::string config = Sandbox::read(run + "/config.yaml");
+  const std::string folder = "runs/small/" + fs::path(run).filename().string();
+  sandbox.write(folder + "/config.yaml", config + "\n# a comment changes nothing\n");
+  CHECK(run_program("train --resume " + run).code == 0);
+  sandbox.write(folder + "/STATUS", "stopped\n");
+  std::string other = config;
+  other.replace(other.find("seed: 0"), 7, "seed: 1");
+  sandbox.write(folder + "/config.yaml", other);
+  const Outcome mixed = run_program("train --resume " + run);
+  CHECK(mixed.code == 78);
+  CHECK_THAT(mixed.output, Catch::Contains("was made with the configuration"));
+}
+
+TEST_CASE("resume passes over a damaged checkpoint, names it, and refuses if all are") {
+  const Sandbox sandbox;
+  const std::string config = slow_config(sandbox, "muon", "tau_nice");
+  REQUIRE(run_program("train -q " + config + " runs_dir=" + (sandbox / "uncut")).code == 0);
+  const std::string uncut =
+      fs::directory_iterator(sandbox / "uncut/muon-tau_nice")->path().string();
+  interrupted("train -q " + config, sandbox / "runs/*/*/metrics.csv", 20, "TERM");
+  const std::string run = run_in(sandbox, "muon-tau_nice");
+  const std::string newest = Sandbox::read(run + "/checkpoints/latest");
+  const std::string victim =
+      run + "/checkpoints/" + newest.substr(0, newest.size() - 1) + "/weights.safetensors";
+  std::string bytes = Sandbox::read(victim);
+  bytes[bytes.size() - 5] ^= 1;
+  std::ofstream(victim, std::ios::binary) << bytes;
+  const Outcome outcome = run_program("train --resume " + run);
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, Catch::Contains("is damaged") && Catch::Contains("an older one"));
+  CHECK(essence(run) == essence(uncut));
+
+  std::ofstream(run + "/STATUS") << "stopped\n";
+  for (const auto& entry : fs::recursive_directory_iterator(run + "/checkpoints")) {
+    if (entry.path().filename() == "weights.safetensors") fs::resize_file(entry.path(), 10);
+  }
+  const Outcome refused = run_program("train --resume " + run);
+  CHECK(refused.code == 65);
+  CHECK_THAT(refused.output, Catch::Contains("checkpoints is whole"));
+}
+
+TEST_CASE("a prepared folder is started by resume, like a run of its own") {
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config()).code == 0);
+  const std::string run = sandbox.only_run();
+  sandbox.write("job/config.yaml", Sandbox::read(run + "/config.yaml"));
+  sandbox.write("job/STATUS", "waiting\n");
+  const Outcome outcome = run_program("train --resume " + (sandbox / "job"));
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK(essence(sandbox / "job") == essence(run));
+  CHECK(fs::exists(sandbox / "job/provenance.json"));
+  CHECK_FALSE(fs::exists(sandbox / "job/provenance_resume.json"));
+}
+
+TEST_CASE("eval and init_from read run folders, checkpoints and weights files") {
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config() + " checkpoint.keep=3").code == 0);
+  const std::string run = sandbox.only_run();
+  const auto summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  const auto accuracy = [&](const std::string& path) {
+    const Outcome eval = run_program("eval --json " + path);
+    CAPTURE(eval.output);
+    REQUIRE(eval.code == 0);
+    return nlohmann::json::parse(eval.output.substr(eval.output.find('{'))).at("test/accuracy");
+  };
+  const auto last = summary.at("test/accuracy");
+  for (const std::string path :
+       {"", "/weights.safetensors", "/checkpoints/step_00000020",
+        "/checkpoints/step_00000020/weights.safetensors", "/checkpoints/latest"}) {
+    CAPTURE(path);
+    CHECK(accuracy(run + path) == last);
+  }
+  CHECK(accuracy(run + "/checkpoints/best") == summary.at("best/test/accuracy"));
+  fs::remove(run + "/weights.safetensors");
+  CHECK(accuracy(run) == last);  // the newest checkpoint then
+  CHECK(run_program("eval " + (sandbox / "none")).code == 66);
+  CHECK(run_program("eval " + sandbox.config()).code == 66);
+
+  // Starting from weights: the evaluation before the first step is theirs.
+  for (const std::string path : {"", "/checkpoints/best"}) {
+    fs::remove_all(sandbox / "next");
+    const Outcome next = run_program("train -q " + sandbox.config() + " train.init_from=" + run +
+                                     path + " train.max_steps=1 runs_dir=" + (sandbox / "next"));
+    CAPTURE(next.output);
+    REQUIRE(next.code == 0);
+    const std::string folder = fs::directory_iterator(sandbox / "next/small")->path().string();
+    const std::string metrics = Sandbox::read(folder + "/metrics.jsonl");
+    CHECK(nlohmann::json::parse(metrics.substr(0, metrics.find('\n'))).at("test/accuracy") ==
+          (path.empty() ? last : summary.at("best/test/accuracy")));
+  }
+  const std::string with =
+      "train -q " + sandbox.config() + " runs_dir=" + (sandbox / "bad") + " train.init_from=";
+  CHECK(run_program(with + (sandbox / "none")).code == 66);
+  const Outcome other = run_program(with + run + " model.channels=[5,6]");
+  CHECK(other.code == 65);
+  CHECK_THAT(other.output, Catch::Contains("layers.0.weight"));
+}
+
+TEST_CASE("train refuses an unknown policy, and a diverged run stays diverged") {
+  const Sandbox sandbox;
+  const Outcome typo = run_program("train " + sandbox.config() + " train.non_finite.policy=skp");
+  CHECK(typo.code == 78);
+  CHECK_THAT(typo.output, Catch::Contains("did you mean 'skip'?"));
+  const std::string blow_up = " optimizer.type=sgd optimizer.lr=1e6 optimizer.weight_decay=1";
+  const Outcome outcome = run_program("train " + sandbox.config() + blow_up);
+  CHECK(outcome.code == 76);
+  const std::string run = sandbox.only_run();
+  const auto summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  CHECK_THAT(summary.at("problem").get<std::string>(), Catch::Contains("after step"));
+  CHECK_FALSE(fs::exists(run + "/weights.safetensors"));
+  CHECK(run_program("train --resume " + run).code == 76);
+
+  fs::remove_all(sandbox / "runs");
+  const Outcome saved = run_program("train " + sandbox.config() + blow_up +
+                                    " train.non_finite.policy=rollback "
+                                    "train.non_finite.max_rollbacks=30");
+  CAPTURE(saved.output);
+  CHECK(saved.code == 0);
+  CHECK_THAT(saved.output, Catch::Contains("back to step 0, with the learning rate divided by 2"));
+  const auto rescued = nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
+  CHECK(rescued.at("rollbacks") > 1);
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// Losses, gradients and weights that are not finite, and the three things that can be done.
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "catch.h"
+#include "counting_backend.h"
+#include "small_run.h"
+#include <dropmuon/core/log.h>
+
+using namespace dropmuon;
+
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// Spoils the loss or the gradient of chosen steps, on the way from the device.
+enum class Spoiled { loss, gradient };
+class SpoilingBackend final : public CountingBackend {
+ public:
+  using CountingBackend::CountingBackend;
+  std::function<bool()> now = [] { return false; };
+  Spoiled what = Spoiled::loss;
+
+  void softmax_cross_entropy(const SoftmaxCrossEntropy& a) override {
+    CountingBackend::softmax_cross_entropy(a);
+    if (a.dlogits == nullptr || !now()) return;
+    if (what == Spoiled::loss) {
+      a.sums->loss = std::numeric_limits<double>::infinity();
+    } else {
+      a.dlogits[0] = kNaN;
+    }
+  }
+};
+
+// Does something after chosen steps, keeps checkpoints as a run folder would.
+class Meddler final : public TrainObserver {
+ public:
+  std::function<void(std::int64_t)> after_step = [](std::int64_t) {};
+  std::vector<MetricsRow> rows;
+  std::vector<Checkpoint> checkpoints;
+  int rollbacks = 0;
+
+  void on_step(std::int64_t steps_done) override { after_step(steps_done); }
+  void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
+  bool stop_requested() override { return false; }
+  void on_checkpoint(const Checkpoint& checkpoint, bool) override {
+    checkpoints.push_back(checkpoint);
+  }
+  std::optional<Checkpoint> on_rollback() override {
+    ++rollbacks;
+    if (checkpoints.empty()) return std::nullopt;
+    while (rows.back()[Metric::step] > static_cast<double>(checkpoints.back().step)) {
+      rows.pop_back();
+    }
+    return checkpoints.back();
+  }
+};
+
+Experiment experiment_with(NonFinite policy) {
+  Experiment e = small_experiment();
+  e.train.non_finite.policy = policy;
+  e.train.epochs = 2;  // 12 steps
+  e.train.checkpoint.every_epochs.reset();
+  return e;
+}
+
+void poison(Trainer& trainer, Backend& backend, std::size_t param) {
+  backend.upload(trainer.network().params()[param].value, &kNaN, sizeof(float));
+}
+
+bool all_finite(const Checkpoint& checkpoint) {
+  for (const auto* tensors : {&checkpoint.weights, &checkpoint.optimizer}) {
+    for (const NamedTensor& tensor : *tensors) {
+      for (const float value : tensor.values) {
+        if (!std::isfinite(value)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+// Warnings are expected here.
+struct Quiet {
+  Quiet() { log::set_level(log::Level::off); }
+  ~Quiet() { log::set_level(log::Level::info); }
+};
+
+}  // namespace
+
+TEST_CASE("looking at every step before it counts changes nothing") {
+  Experiment experiment = experiment_with(NonFinite::stop);
+  for (const OptimizerType optimizer : {OptimizerType::muon, OptimizerType::adamw}) {
+    experiment.optimizer.type = optimizer;
+    experiment.train.non_finite.policy = NonFinite::stop;
+    const Finished plain = run_small(experiment);
+    experiment.train.non_finite.policy = NonFinite::skip;
+    const Finished looking = run_small(experiment);
+    CHECK(same_bits(plain.weights, looking.weights));
+    CHECK(plain.result.last[Metric::running_loss] == looking.result.last[Metric::running_loss]);
+    CHECK(looking.result.skipped_steps == 0);
+  }
+}
+
+TEST_CASE("skip leaves out the step whose loss or gradient is not finite, and only that", "[cpu]") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::skip);
+  experiment.sampling.scheme = SamplingScheme::full;
+  for (const OptimizerType optimizer : {OptimizerType::muon, OptimizerType::adamw}) {
+    experiment.optimizer.type = optimizer;
+    for (const Spoiled what : {Spoiled::loss, Spoiled::gradient}) {
+      for (const std::int64_t bad : {0, 3, 11}) {
+        CAPTURE(static_cast<int>(optimizer), static_cast<int>(what), bad);
+        SpoilingBackend backend(test_backend());
+        Trainer trainer(backend, experiment, small_dataset(experiment));
+        backend.what = what;
+        backend.now = [&] { return trainer.steps_done() == bad; };
+        Meddler meddler;
+        const TrainResult result = trainer.run(meddler);
+        CHECK(result.status == TrainStatus::done);
+        CHECK(result.skipped_steps == 1);
+        CHECK(result.layer_updates[0] == 11);
+        for (const MetricsRow& row : meddler.rows) {
+          CHECK(std::isfinite(row[Metric::running_loss]));
+        }
+        // The same steps, the bad one never taken.
+        const auto other = test_backend();
+        Trainer without(*other, experiment, small_dataset(experiment));
+        for (std::int64_t i = 0; i < 12; ++i) {
+          if (i != bad) without.step(i);
+        }
+        CHECK(same_bits(weights_of(trainer, backend), weights_of(without, *other)));
+      }
+    }
+  }
+}
+
+TEST_CASE("skip gives up after too many bad steps in a row, and good ones in between count",
+          "[cpu]") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::skip);
+  experiment.train.non_finite.max_skips = 2;
+  for (const bool in_a_row : {true, false}) {
+    CAPTURE(in_a_row);
+    SpoilingBackend backend(test_backend());
+    Trainer trainer(backend, experiment, small_dataset(experiment));
+    backend.what = Spoiled::gradient;
+    backend.now = [&] {
+      const std::int64_t step = trainer.steps_done();
+      return in_a_row ? step >= 4 && step < 7 : step % 3 != 0;
+    };
+    Meddler meddler;
+    const TrainResult result = trainer.run(meddler);
+    CHECK(result.status == (in_a_row ? TrainStatus::diverged : TrainStatus::done));
+    CHECK(result.skipped_steps == (in_a_row ? 3 : 8));
+    CHECK(result.steps == (in_a_row ? 7 : 12));
+    CHECK_THAT(result.problem, Catch::Contains(in_a_row ? "the gradient of layers." : ""));
+    for (const Checkpoint& checkpoint : meddler.checkpoints) CHECK(all_finite(checkpoint));
+  }
+}
+
+TEST_CASE("a weight that is not finite is found wherever it is, and no checkpoint holds it") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::stop);
+  experiment.train.checkpoint.every_steps = 1;
+  experiment.train.log_every_steps = 100;
+  experiment.train.eval_every_epochs.reset();
+  constexpr std::size_t kParams = 8;
+  for (std::size_t param = 0; param < kParams; ++param) {
+    for (const std::int64_t at : {1, 6, 11}) {
+      CAPTURE(param, at);
+      const auto backend = test_backend();
+      Trainer trainer(*backend, experiment, small_dataset(experiment));
+      REQUIRE(trainer.network().params().size() == kParams);
+      Meddler meddler;
+      meddler.after_step = [&](std::int64_t done) {
+        if (done == at) poison(trainer, *backend, param);
+      };
+      const TrainResult result = trainer.run(meddler);
+      CHECK(result.status == TrainStatus::diverged);
+      CHECK(result.steps == at);
+      CHECK_THAT(result.problem, Catch::Contains(trainer.network().params()[param].name));
+      REQUIRE(meddler.checkpoints.size() == static_cast<std::size_t>(at) - 1);
+      for (const Checkpoint& checkpoint : meddler.checkpoints) CHECK(all_finite(checkpoint));
+    }
+  }
+}
+
+TEST_CASE("rollback goes on from the last checkpoint with half the learning rate") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::rollback);
+  experiment.train.checkpoint.every_steps = 5;
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
+  Meddler meddler;
+  bool poisoned = false;
+  meddler.after_step = [&](std::int64_t done) {
+    if (done == 7 && !poisoned) poison(trainer, *backend, 0), poisoned = true;
+  };
+  const TrainResult result = trainer.run(meddler);
+  CHECK(result.status == TrainStatus::done);
+  CHECK(result.steps == 12);
+  CHECK(result.rollbacks == 1);
+  CHECK(result.problem.empty());
+  CHECK(meddler.rollbacks == 1);
+  for (const MetricsRow& row : meddler.rows) {
+    if (!row.has(Metric::learning_rate)) continue;
+    CHECK(row[Metric::learning_rate] ==
+          experiment.optimizer.lr * (row[Metric::step] > 5 ? 0.5 : 1.0));
+  }
+  for (std::size_t i = 1; i < meddler.rows.size(); ++i) {  // no step twice, no cost undone
+    CHECK(meddler.rows[i][Metric::step] >= meddler.rows[i - 1][Metric::step]);
+    CHECK(meddler.rows[i][Metric::train_seconds] >= meddler.rows[i - 1][Metric::train_seconds]);
+    CHECK(meddler.rows[i][Metric::flops] >= meddler.rows[i - 1][Metric::flops]);
+  }
+  // Steps 6, 7 and 8 were computed twice.
+  Experiment plain = experiment_with(NonFinite::stop);
+  CHECK(result.last[Metric::flops] > run_small(plain).result.last[Metric::flops]);
+  for (const Checkpoint& checkpoint : meddler.checkpoints) CHECK(all_finite(checkpoint));
+  // The count is part of the state.
+  Trainer again(*backend, experiment, small_dataset(experiment));
+  again.restore(meddler.checkpoints.back());
+  Meddler idle;
+  CHECK(again.run(idle).rollbacks == 1);
+}
+
+TEST_CASE("rollback starts over before the first checkpoint, and gives up at its limit") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::rollback);
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
+  Meddler meddler;
+  meddler.after_step = [&](std::int64_t done) {
+    if (done == 3) poison(trainer, *backend, 2);
+  };
+  const TrainResult result = trainer.run(meddler);
+  CHECK(result.status == TrainStatus::diverged);
+  CHECK(result.rollbacks == experiment.train.non_finite.max_rollbacks);
+  CHECK(meddler.rollbacks == 3);
+  REQUIRE(meddler.checkpoints.size() == 1);
+  CHECK(meddler.checkpoints[0].step == 0);
+  CHECK(result.last[Metric::learning_rate] == experiment.optimizer.lr / 8);
+}
+
+TEST_CASE("a budget of seconds ends the run as done, with an evaluation and a checkpoint") {
+  Experiment experiment = experiment_with(NonFinite::stop);
+  experiment.train.epochs = 100000;
+  experiment.train.eval_every_epochs.reset();
+  experiment.train.max_seconds = 1;
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
+  Meddler meddler;
+  const TrainResult result = trainer.run(meddler);
+  CHECK(result.status == TrainStatus::done);
+  CHECK(result.last[Metric::train_seconds] >= 1.0);
+  CHECK(meddler.rows.back().has(Metric::test_accuracy));
+  CHECK(meddler.rows.back()[Metric::step] == static_cast<double>(result.steps));
+  REQUIRE(meddler.checkpoints.size() == 1);
+  CHECK(meddler.checkpoints.back().step == result.steps);
+}
