@@ -226,9 +226,11 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
   if (config.experiment.train.init_from) read_weights(*config.experiment.train.init_from);
   const RunFolder folder = RunFolder::create(config);
   const FolderLock lock(folder.path());
-  folder.write("config.yaml", to_yaml(config));
-  return train_noting_failure(
-      folder, config, command, [&] { return std::move(inputs); }, control, view);
+  const auto begin = [&] {
+    folder.write("config.yaml", to_yaml(config));
+    return std::move(inputs);
+  };
+  return train_noting_failure(folder, config, command, begin, control, view);
 }
 
 ExitCode resume_training(const std::string& path, const std::vector<std::string>& command,

@@ -163,7 +163,7 @@ TEST_CASE("each of two slots gives its job one half of the processors") {
              Catch::Contains("warning: threads: 2 of seed=0 is more than the 1 CPU of each slot"));
 }
 
-TEST_CASE("--dry-run makes nothing, --emit prepares the jobs and prints a script") {
+TEST_CASE("a dry run makes nothing, --emit prepares the jobs and prints a script") {
   const SweepSandbox sandbox;
   const Outcome dry = sandbox.sweep("--dry-run 2>/dev/null");
   CHECK(dry.code == 0);

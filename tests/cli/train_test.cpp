@@ -122,7 +122,8 @@ TEST_CASE("plan, bench, data, config and info answer") {
   CHECK(shown.code == 0);
   CHECK_THAT(shown.output, Catch::Contains("seed: 17"));
   CHECK_THAT(run_program("info").output, Catch::Contains("oneDNN"));
-  for (const std::string command : {"train", "eval", "plan", "bench", "data", "config", "info"}) {
+  for (const std::string command :
+       {"train", "eval", "plan", "bench", "sweep", "compare", "data", "config", "info"}) {
     CAPTURE(command);
     const Outcome help = run_program(command + " --help");
     CHECK(help.code == 0);

@@ -3,7 +3,7 @@
 // and what becomes of it.
 #include <sched.h>
 
-#include "../../src/runner/sweep_pool.h"
+#include "../../src/runner/sweep/sweep_pool.h"
 #include "catch.h"
 #include "sweep_run_fixture.h"
 

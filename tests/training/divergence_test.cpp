@@ -160,6 +160,48 @@ TEST_CASE("skip gives up after too many bad steps in a row, and good ones in bet
   }
 }
 
+TEST_CASE("a resume remembers how many steps were left out, in all and in a row", "[cpu]") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::skip);
+  experiment.train.checkpoint.every_steps = 1;
+  experiment.train.non_finite.max_skips = 2;
+  SpoilingBackend backend(test_backend());
+  const auto run = [&](const Checkpoint* from, std::int64_t first_bad, std::int64_t last_bad) {
+    Trainer trainer(backend, experiment, small_dataset(experiment));
+    if (from != nullptr) trainer.restore(*from);
+    backend.now = [&] {
+      return trainer.steps_done() >= first_bad && trainer.steps_done() <= last_bad;
+    };
+    Meddler meddler;
+    const TrainResult result = trainer.run(meddler);
+    backend.now = [] { return false; };
+    return std::pair(result, meddler.checkpoints);
+  };
+  const auto [uncut, checkpoints] = run(nullptr, 3, 4);
+  CHECK(uncut.skipped_steps == 2);
+  REQUIRE(checkpoints.size() == 12);
+  CHECK(run(&checkpoints[4], 99, 99).first.skipped_steps == 2);
+  CHECK(run(&checkpoints[4], 5, 5).first.status == TrainStatus::diverged);  // the third in a row
+  CHECK(run(&checkpoints[5], 6, 6).first.status == TrainStatus::done);
+}
+
+TEST_CASE("a loss that is not finite is noticed before a checkpoint is made of it", "[cpu]") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::stop);
+  experiment.train.checkpoint.every_steps = 1;
+  experiment.train.log_every_steps = 100;
+  experiment.train.eval_every_epochs.reset();
+  SpoilingBackend backend(test_backend());
+  Trainer trainer(backend, experiment, small_dataset(experiment));
+  backend.now = [&] { return trainer.steps_done() == 4; };
+  Meddler meddler;
+  const TrainResult result = trainer.run(meddler);
+  CHECK(result.status == TrainStatus::diverged);
+  CHECK(result.steps == 5);
+  CHECK(result.problem == "after step 5: the training loss is inf");
+  CHECK(meddler.checkpoints.size() == 4);
+}
+
 TEST_CASE("a weight that is not finite is found wherever it is, and no checkpoint holds it") {
   const Quiet quiet;
   Experiment experiment = experiment_with(NonFinite::stop);

@@ -29,7 +29,7 @@ struct ComparedRun {
   std::string folder;
   std::string name;
   std::uint64_t seed = 0;
-  std::string status;        // done, diverged, or stopped by train.max_seconds
+  std::string status;        // done or diverged
   NamedValues settings;      // the resolved config by dotted key, in the order of the schema
   NamedValues machine;       // device, name, threads, libraries and how the program was built
   NamedValues last_machine;  // where it was resumed last; else the same
@@ -50,7 +50,7 @@ struct ComparedRun {
 std::vector<std::string> find_run_folders(const std::string& path);
 
 // Throws Error(bad_data), naming folder and file, for a run that is damaged or did not end: STATUS
-// running, failed, or stopped by a signal. A diverged run has ended; it missed what it missed.
+// waiting, running, stopped or failed. A diverged run has ended; it missed what it missed.
 ComparedRun read_run(const std::string& folder);
 
 // The row of the first evaluation at or beyond the target, as costs.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A run as its YAML file describes it. Every key is declared once (src/runner/config_schema.cpp)
-// with its type, default, range and help; reading, checking, printing and the reference page all
-// come from that declaration.
+// A run as its YAML file describes it. Every key is declared once
+// (src/runner/config/config_schema.cpp) with its type, default, range and help; reading, checking,
+// printing and the reference page all come from that declaration.
 #pragma once
 
 #include <string>

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "config_text.h"
+#include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/suggest.h>
 #include <dropmuon/runner/compare.h>

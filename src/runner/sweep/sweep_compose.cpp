@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "config_schema.h"
-#include "config_text.h"
+#include "../config/config_schema.h"
+#include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From a sweep file to its jobs.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -9,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "config_text.h"
+#include "../config/config_text.h"
 #include "sweep_compose.h"
 #include "sweep_definition.h"
 #include "sweep_label.h"
@@ -129,11 +130,12 @@ Sweep load_sweep(const std::string& path, const std::vector<std::string>& overri
     const SweepDefinition definition = read_sweep_definition(parse_yaml(source.text), path);
     check_overrides(path, definition, overrides);
     const SweepComposer composer(source, definition, overrides);
-    const RunConfig place = composer.compose(definition.cases.front().base, {}, definition.name);
-    return {.name = place.name,
-            .folder = fmt::format("{}/{}", place.runs_dir, place.name),
+    std::vector<SweepJob> jobs = Expansion(definition, composer).jobs();
+    const std::filesystem::path folder = std::filesystem::path(jobs.front().folder).parent_path();
+    return {.name = folder.filename(),
+            .folder = folder.string(),
             .definition = source.text,
-            .jobs = Expansion(definition, composer).jobs()};
+            .jobs = std::move(jobs)};
   } catch (const TextError& error) {
     throw Error(ExitCode::bad_config, message_at(path, source.text, error));
   }

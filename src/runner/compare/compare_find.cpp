@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "config_text.h"
+#include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/runner/compare.h>
 

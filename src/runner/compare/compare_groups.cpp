@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "config_text.h"
+#include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/suggest.h>
 

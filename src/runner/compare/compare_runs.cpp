@@ -2,17 +2,15 @@
 // Run folders, read. Whatever is written there may be damaged: nothing is believed that a second
 // place in the folder contradicts.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <limits>
 
 #include <nlohmann/json.hpp>
 
-#include "config_schema.h"
-#include "config_text.h"
+#include "../config/config_schema.h"
+#include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/compare.h>
@@ -40,7 +38,6 @@ class RunReader {
     read_provenance();
     read_metrics();
     read_summary();
-    check_stop();
     return std::move(run_);
   }
 
@@ -80,10 +77,14 @@ class RunReader {
   std::string read_status() const {
     std::string status = text_of("STATUS");
     if (status.ends_with('\n')) status.pop_back();
-    if (status == "done" || status == "diverged" || status == "stopped") return status;
+    if (status == "done" || status == "diverged") return status;
+    if (status == "waiting") bad("STATUS", "says waiting: this job of a sweep has not begun");
+    if (status == "stopped") {
+      bad("STATUS", fmt::format("says stopped; dropmuon train --resume {} goes on", run_.folder));
+    }
     if (status == "running") bad("STATUS", "says running: the run goes on still, or was killed");
     if (status == "failed") bad("STATUS", "says failed; error.txt has the reason");
-    bad("STATUS", fmt::format("expected done, stopped or diverged, found '{}'", one_line(status)));
+    bad("STATUS", fmt::format("expected done or diverged, found '{}'", one_line(status)));
   }
 
   void read_config();
@@ -92,8 +93,6 @@ class RunReader {
   void read_metrics();
   void add_row(const Json& json, std::size_t line);
   void read_summary();
-  void check_stop() const;
-  double number_setting(const std::string& key) const;
 
   ComparedRun run_;
   std::string config_hash_;
@@ -240,26 +239,6 @@ void RunReader::read_summary() {
   const double step =
       costs_to_target(run_, *run_.own_target)[static_cast<std::size_t>(Cost::steps)];
   demand("target/step", step);
-}
-
-// A run that was stopped might have reached the target later. Only if it used up train.max_seconds
-// is that its result; it notices so between two rows of the metrics, hence the two log intervals.
-void RunReader::check_stop() const {
-  if (run_.status != "stopped") return;
-  const double limit = number_setting("train.max_seconds");
-  const double slack = 2.0 * number_setting("train.log_every_steps") * run_.seconds_per_step;
-  if (last_row_[Metric::train_seconds] + slack >= limit) return;
-  bad("STATUS", fmt::format("says stopped: the run was cut after step {:.0f}; let it finish",
-                            last_row_[Metric::step]));
-}
-
-// Infinite if there is no such number.
-double RunReader::number_setting(const std::string& key) const {
-  double number = std::numeric_limits<double>::infinity();
-  for (const auto& [name, value] : run_.settings) {
-    if (name == key) std::from_chars(value.data(), value.data() + value.size(), number);
-  }
-  return number;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "config_value.h"
+#include "../config/config_value.h"
 #include "sweep_axes.h"
 #include <dropmuon/core/crc32c.h>
 #include <dropmuon/core/random.h>

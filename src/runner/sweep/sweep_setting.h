@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "yaml_document.h"
+#include "../config/yaml_document.h"
 #include <dropmuon/runner/config.h>
 
 namespace dropmuon {

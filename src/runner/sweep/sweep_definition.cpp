@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "config_schema.h"
-#include "config_value.h"
+#include "../config/config_schema.h"
+#include "../config/config_value.h"
 #include <dropmuon/core/suggest.h>
 
 namespace dropmuon {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "config_value.h"
+#include "../config/config_value.h"
 #include <dropmuon/core/suggest.h>
 
 namespace dropmuon {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "../config/yaml_document.h"
 #include "sweep_axes.h"
 #include "sweep_setting.h"
-#include "yaml_document.h"
 
 namespace dropmuon {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "config_value.h"
+#include "../config/config_value.h"
+#include "../config/yaml_document.h"
 #include "sweep_setting.h"
-#include "yaml_document.h"
 
 namespace dropmuon {
 
