@@ -202,6 +202,8 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
                               RunView& view) {
   try {
     folder.set_status("running");
+    std::error_code ignored;
+    std::filesystem::remove(folder.file("error.txt"), ignored);  // of an earlier attempt
     log::open_file(folder.file("log.txt"));
     const ExitCode code = train_in(folder, config, command, inputs(), control, view);
     log::close_file();

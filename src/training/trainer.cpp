@@ -149,14 +149,14 @@ TrainResult Trainer::run(TrainObserver& observer) {
     evaluate(0, observer);
     if (options.non_finite.policy == NonFinite::rollback) save(observer, false);
   }
-  bool ended = done >= total_steps_ || stop_at_target();
+  bool ended = done >= total_steps_ || out_of_time(clock_.seconds()) || stop_at_target();
   clock_.start();
   while (!ended && result_.status == TrainStatus::done) {
     step(done);
     ++done;
     observer.on_step(done);
     const bool stop = observer.stop_requested();
-    ended = done == total_steps_ || out_of_time();
+    ended = done == total_steps_ || out_of_time(clock_.running_seconds());
     const bool evaluate_now = evaluation_due(done) || ended;
     const bool log_now = evaluate_now || done % options.log_every_steps == 0;
     const bool save_now = checkpoint_due() || ended || stop || observer.checkpoint_requested();
@@ -199,9 +199,9 @@ bool Trainer::checkpoint_due() const {
          (options.every_epochs && every(*options.every_epochs * batcher_->steps_per_epoch()));
 }
 
-bool Trainer::out_of_time() const {
+bool Trainer::out_of_time(double seconds) const {
   const std::optional<std::int64_t>& limit = experiment_.train.max_seconds;
-  return limit && clock_.running_seconds() >= static_cast<double>(*limit);
+  return limit && seconds >= static_cast<double>(*limit);
 }
 
 void Trainer::add_phases() {

@@ -136,6 +136,22 @@ TEST_CASE("skip leaves out the step whose loss or gradient is not finite, and on
   }
 }
 
+TEST_CASE("the running loss of an interval is that of the steps that counted", "[cpu]") {
+  const Quiet quiet;
+  Experiment experiment = experiment_with(NonFinite::skip);
+  const auto first_loss = [&](int log_every, std::int64_t bad) {
+    experiment.train.log_every_steps = log_every;
+    SpoilingBackend backend(test_backend());
+    Trainer trainer(backend, experiment, small_dataset(experiment));
+    backend.now = [&] { return trainer.steps_done() == bad; };
+    Meddler meddler;
+    trainer.run(meddler);
+    return meddler.rows.at(1)[Metric::running_loss];  // the row before is the evaluation at step 0
+  };
+  CHECK(first_loss(4, 3) == first_loss(3, 99));  // of steps 0, 1 and 2
+  CHECK(first_loss(4, 3) != first_loss(4, 99));
+}
+
 TEST_CASE("skip gives up after too many bad steps in a row, and good ones in between count",
           "[cpu]") {
   const Quiet quiet;
@@ -300,4 +316,10 @@ TEST_CASE("a budget of seconds ends the run as done, with an evaluation and a ch
   CHECK(meddler.rows.back()[Metric::step] == static_cast<double>(result.steps));
   REQUIRE(meddler.checkpoints.size() == 1);
   CHECK(meddler.checkpoints.back().step == result.steps);
+  // Killed before it could say that it was done: no step is added.
+  Trainer again(*backend, experiment, small_dataset(experiment));
+  again.restore(meddler.checkpoints.back());
+  Meddler idle;
+  CHECK(again.run(idle).steps == result.steps);
+  CHECK(idle.rows.empty());
 }

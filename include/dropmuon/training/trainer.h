@@ -99,7 +99,7 @@ class Trainer {
   void restore_tensors(const Checkpoint& checkpoint);
   void add_phases();
   bool checkpoint_due() const;
-  bool out_of_time() const;
+  bool out_of_time(double seconds) const;
   void log(std::int64_t steps_done, TrainObserver& observer);
   void evaluate(std::int64_t steps_done, TrainObserver& observer);
   bool evaluation_due(std::int64_t steps_done) const;
