@@ -32,7 +32,8 @@ def parse_arguments(arguments):
     parser.add_argument("runs", nargs="+", metavar="RUNS", help="run folders, or folders of runs up to 3 levels down")
     parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="default: report.html")
     parser.add_argument("--target", metavar="METRIC=VALUE", help="such as test/accuracy=0.9; else that of the configs")
-    parser.add_argument("--baseline", metavar="GROUP", help="as for `dropmuon compare`; else the group of the first run")
+    parser.add_argument("--baseline", metavar="GROUP", help="as for `dropmuon compare`; else the group of the first run, "
+                        "in a sweep that of its first case")
     parser.add_argument("--figures", metavar="DIR", help="write each figure as SVG and PNG too")
     parser.add_argument("--title", metavar="TEXT", help="default: the groups and the data sets")
     parser.add_argument("--force", action="store_true", help="compare runs of different machines and builds")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 MARKS = ("config.yaml", "provenance.json", "metrics.jsonl", "summary.json", "STATUS")
 DEPTH = 3  # as `dropmuon compare` looks for runs
 BAD_DATA, MISSING, CANNOT_RUN, CANNOT_WRITE = 65, 66, 69, 73
+EVENTS = ("resumed", "rollbacks", "skipped_steps")
 
 
 class ReportError(Exception):
@@ -27,6 +28,7 @@ class Run(NamedTuple):
     rows: list         # evaluations, as in metrics.jsonl
     summary: dict
     provenance: dict
+    events: dict       # how often each of EVENTS happened
 
     @property
     def steps(self):
@@ -151,7 +153,8 @@ def read_run(facts):
         if not isinstance(counts, list) or not all(isinstance(count, (int, float)) for count in counts):
             raise ReportError(BAD_DATA, f"bad run folder {folder}: summary.json: no list of numbers '{key}'")
     evaluations = [row for row in rows if row.get("test/accuracy") is not None]
-    return Run(folder, facts, evaluations, summary, read_json(folder, "provenance.json"))
+    events = {name: facts[name] for name in EVENTS}
+    return Run(folder, facts, evaluations, summary, read_json(folder, "provenance.json"), events)
 
 
 # --- labels -----------------------------------------------------------------------------------------

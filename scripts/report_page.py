@@ -8,7 +8,7 @@ import re
 import report_figures
 import report_style
 import report_words as words
-from report_data import common_folder
+from report_data import EVENTS, common_folder
 
 STYLE = """
 :root { color-scheme: light; }
@@ -206,19 +206,21 @@ def settings(section):
 
 
 def provenance(section, root):
-    rows, data, commits = [], {}, set()
+    rows, data = [], {}
+    happened = [name for name in EVENTS if any(run.events[name] for group in section.groups for run in group.runs)]
     for group in section.groups:
         for run in group.runs:
             about = run.provenance
             machine, program = about.get("machine", {}), about.get("program", {})
-            commits.add(program.get("commit", "?"))
             folder = os.path.relpath(run.folder, root)
             data.setdefault(json.dumps(about.get("data", {}), sort_keys=True), folder)
             rows.append([element("code", text(folder)), plain(group.tag), number((run.facts["seed"], "")),
                          plain(run.facts["status"]), plain(about.get("started_utc", "?")),
                          plain(machine.get("host", "?")), plain(program.get("commit", "?")), number((run.steps, "")),
-                         number((f"{run.summary.get('time/train_s', 0):.4g}", ""))])
-    header = ["run", "group", "seed", "status", "started (UTC)", "host", "commit", "steps", "seconds"]
+                         number((f"{run.summary.get('time/train_s', 0):.4g}", "")),
+                         *(number((run.events[name], "")) for name in happened)])
+    header = ["run", "group", "seed", "status", "started (UTC)", "host", "commit", "steps", "seconds",
+              *(name.replace("_", " ") for name in happened)]
     out = [element("h3", "Provenance"), *(element("p", "Machine: " + text(line)) for line in section.machines),
            element("p", text(f"Run folders below {root}:"), class_="note"), table(header, rows, class_="runs")]
     for described, folder in data.items():

@@ -30,15 +30,17 @@ ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::
 
 ExitCode command_resume(const std::string& run, const ConfigArguments& arguments,
                         const std::vector<std::string>& command, Verbosity verbosity) {
-  if (!arguments.overrides.empty()) {
-    fail(ExitCode::usage, "--resume goes on with the run's own configuration: no overrides");
+  if (run != "latest" && !arguments.config.empty()) {
+    fail(ExitCode::usage, "--resume {} goes on with the run's own configuration: expected no '{}'",
+         run, arguments.config);
   }
   std::string folder = run;
   if (run == "latest") {
     if (arguments.config.empty()) {
-      fail(ExitCode::usage, "--resume latest needs the CONFIG whose newest run is meant");
+      fail(ExitCode::usage,
+           "--resume latest needs the CONFIG (and overrides) whose newest run is meant");
     }
-    folder = RunFolder::latest(load_config(arguments.config, {})).path();
+    folder = RunFolder::latest(load_config(arguments.config, arguments.overrides)).path();
   }
   install_signal_handlers();
   Progress progress(verbosity);

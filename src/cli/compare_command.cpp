@@ -48,7 +48,7 @@ void add_compare(CLI::App& app, CompareArguments& arguments) {
   command
       ->add_option("--baseline", arguments.baseline,
                    "What ratios are taken to: a group's label, part of it, a run's name or folder; "
-                   "else the group of the first run")
+                   "else the group of the first run, in a sweep that of its first case")
       ->type_name("GROUP");
   command->add_option("--format", arguments.format, "table, markdown, csv or json")
       ->check(CLI::IsMember({"table", "markdown", "csv", "json"}))

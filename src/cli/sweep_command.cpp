@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -13,6 +15,7 @@
 #include "sweep_table.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/runner/compare.h>
 #include <dropmuon/runner/sweep.h>
 #include <dropmuon/runner/sweep_run.h>
 
@@ -45,6 +48,9 @@ void install_handlers() {
   sigaction(SIGUSR1, &action, nullptr);
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);
+  // Whoever started this may ignore the end of its children; here it has to be seen.
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &action, nullptr);
 }
 
 SweepControl control() {
@@ -66,12 +72,61 @@ void emit(const Sweep& sweep, const std::string& format) {
 
 const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
 
+std::string target_text(const SweepJob& job) {
+  const std::optional<Target>& target = job.config.experiment.train.target;
+  if (!target) return "";
+  const std::string text = to_text(*target);  // "test/accuracy >= 0.9"
+  return fmt::format("{}={}", text.substr(0, text.find(' ')), target->value);
+}
+
+// What all labels of `jobs` begin with, and no other label of the sweep; "" if there is no such.
+std::string common_start(const std::vector<const SweepJob*>& jobs, const Sweep& sweep) {
+  std::string start = jobs.front()->label;
+  for (const SweepJob* job : jobs) {
+    const auto [end, ignored] =
+        std::mismatch(start.begin(), start.end(), job->label.begin(), job->label.end());
+    start.erase(end, start.end());
+  }
+  const auto count = std::count_if(sweep.jobs.begin(), sweep.jobs.end(), [&](const SweepJob& job) {
+    return job.label.starts_with(start);
+  });
+  return std::cmp_equal(count, jobs.size()) ? start : "";
+}
+
+// Runs of different data sets do not compare, nor do runs without a target in common.
+std::string compare_hint(const Sweep& sweep) {
+  const auto data_of = [](const SweepJob& job) { return job.config.experiment.data.dataset; };
+  std::vector<const SweepJob*> alike;  // of the data set of the first job
+  std::set<std::string> targets;
+  for (const SweepJob& job : sweep.jobs) {
+    if (data_of(job) != data_of(sweep.jobs.front())) continue;
+    alike.push_back(&job);
+    targets.insert(target_text(job));
+  }
+  std::string runs = sweep.folder;
+  std::string intro = "to compare: ";
+  if (alike.size() < sweep.jobs.size()) {
+    const std::string start = common_start(alike, sweep);
+    if (start.empty()) {
+      return fmt::format("to compare, each data set on its own: scripts/report.py {}", runs);
+    }
+    intro = "to compare, each data set on its own: ";
+    runs += fmt::format("/{}*", start);
+  }
+  // `rbegin`: some may have no target.
+  const std::string target = targets.size() > 1 ? " --target " + *targets.rbegin() : "";
+  return fmt::format("{}dropmuon compare {}{}", intro, runs, target);
+}
+
 void warn_of_unfinished(const SweepReport& report) {
   std::vector<std::string> diverged;
   for (const JobReport& job : report.jobs) {
     if (job.state == JobState::diverged) diverged.push_back(job.label);
     if (job.state == JobState::failed) {
       log::warning("{} failed: {}; see {}/job.log", job.label, job.reason, job.folder);
+    }
+    if (job.state == JobState::left) {
+      log::warning("{} is left unfinished: {}", job.label, job.reason);
     }
   }
   if (!diverged.empty()) {
@@ -80,7 +135,7 @@ void warn_of_unfinished(const SweepReport& report) {
   }
 }
 
-ExitCode conclude(const SweepResult& result) {
+ExitCode conclude(const Sweep& sweep, const SweepResult& result) {
   const SweepReport& report = result.report;
   if (result.end == SweepEnd::killed) std::_Exit(128 + static_cast<int>(last_signal));
   warn_of_unfinished(report);
@@ -88,9 +143,15 @@ ExitCode conclude(const SweepResult& result) {
   const std::size_t all = report.jobs.size();
   const std::size_t failed = report.count(JobState::failed);
   if (report.finished() == all) {
-    log::info("{} job{} finished; to compare: dropmuon compare {}", all, plural(all),
-              report.folder);
+    log::info("{} job{} finished; {}", all, plural(all), compare_hint(sweep));
     return ExitCode::ok;
+  }
+  const std::size_t left = report.count(JobState::left);
+  if (result.end == SweepEnd::complete && failed == 0 && left > 0) {
+    fail(ExitCode::stopped,
+         "{} of {} jobs finished, {} left to other processes; the same command "
+         "goes on",
+         report.finished(), all, left);
   }
   if (result.end == SweepEnd::stopped || failed == 0) {
     fail(ExitCode::stopped, "stopped with {} of {} jobs finished; the same command goes on",
@@ -106,7 +167,7 @@ ExitCode run(const Sweep& sweep, const SweepArguments& arguments) {
                                 .retries = arguments.retries,
                                 .tick = table.tick(),
                                 .boards = board_settings()};
-  return conclude(run_sweep(sweep, options, control(), table));
+  return conclude(sweep, run_sweep(sweep, options, control(), table));
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ std::string totals(const SweepReport& report, const TableStyle& style) {
       fmt::format("{}/{} done", report.count(JobState::done), report.jobs.size())};
   if (report.count(JobState::failed) > 0) parts.push_back(", " + failed);
   if (report.count(JobState::diverged) > 0) parts.push_back(", " + diverged);
+  if (report.count(JobState::left) > 0) {
+    parts.push_back(fmt::format(", {} left to others", report.count(JobState::left)));
+  }
   parts.push_back(fmt::format(", {} running", report.count(JobState::running)));
   parts.push_back(fmt::format(", {} waiting", report.count(JobState::waiting)));
   parts.push_back("  " + human_seconds(report.elapsed));
@@ -118,6 +121,7 @@ std::string outcome(const JobReport& job) {
     }
     case JobState::waiting:
     case JobState::failed:
+    case JobState::left:
       return ": " + job.reason;
   }
   return "";

@@ -54,12 +54,13 @@ void open_file(const std::string& path) {
 void close_file() { sinks().file.reset(); }
 
 void write(Level level, const std::string& message) {
-  const std::string prefix = level == Level::warning ? "warning: " : "";
-  const std::string text = prefix + message;
-  const spdlog::details::log_msg entry("dropmuon", native(level), text);
   for (spdlog::sinks::sink* sink : {static_cast<spdlog::sinks::sink*>(sinks().console.get()),
                                     static_cast<spdlog::sinks::sink*>(sinks().file.get())}) {
     if (sink == nullptr || !sink->should_log(native(level))) continue;
+    const bool say_level =
+        sink == sinks().console.get() && level == Level::warning;  // the file does
+    const std::string text = (say_level ? "warning: " : "") + message;
+    const spdlog::details::log_msg entry("dropmuon", native(level), text);
     try {
       sink->log(entry);
       sink->flush();

@@ -13,7 +13,10 @@ namespace {
 // The run that `path` belongs to: itself, or the nearest folder above it with a configuration.
 fs::path run_of(const std::string& path) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) fail(ExitCode::missing_input, "no run folder {}", path);
+  const fs::path name = fs::path(path).filename();
+  if (!fs::exists(path, ignored) && name != "best" && name != "latest") {
+    fail(ExitCode::missing_input, "no run folder {}", path);
+  }
   constexpr int kLevels = 3;  // RUN/checkpoints/step_00000010/weights.safetensors
   fs::path at = fs::absolute(path);
   for (int level = 0; level <= kLevels; ++level, at = at.parent_path()) {

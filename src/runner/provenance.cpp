@@ -23,13 +23,14 @@ std::vector<std::pair<std::string, std::string>> build_facts() {
           {"instruction set", build_info::kNative ? "of the build machine" : "baseline"}};
 }
 
-std::string provenance_json(const RunConfig& config, const DeviceInfo& device,
+std::string provenance_json(const ProvenanceFacts& facts, const DeviceInfo& device,
                             const Dataset& dataset, const std::vector<std::string>& command) {
   nlohmann::ordered_json json;
   json["command"] = command;
   json["started_utc"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  json["config_hash"] = config_hash(config);
-  json["seed"] = config.experiment.seed;
+  json["config_hash"] = facts.config_hash;
+  json["seed"] = facts.seed;
+  if (!facts.initial_weights.empty()) json["initial_weights"] = facts.initial_weights;
   for (const auto& [name, value] : build_facts()) json["program"][name] = value;
   std::array<char, 256> host{};
   json["machine"]["host"] = gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "";

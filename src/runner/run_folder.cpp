@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
@@ -12,10 +15,21 @@
 #include <unistd.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
+#include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/run_folder.h>
 
 namespace dropmuon {
 namespace fs = std::filesystem;
+namespace {
+
+// As create() names folders; those of a sweep of the same name have labels.
+bool begins_with_stamp(const std::string& name) {
+  static const std::regex kStamp(R"(\d{8}T\d{6}Z-.*)");
+  return std::regex_match(name, kStamp);
+}
+
+}  // namespace
 
 RunFolder RunFolder::create(const RunConfig& config) {
   const std::string stamp = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
@@ -29,7 +43,8 @@ RunFolder RunFolder::create(const RunConfig& config) {
   // Two runs of one configuration in the same second get a number.
   for (int attempt = 1; attempt <= 1000; ++attempt) {
     const std::string suffix = attempt == 1 ? "" : fmt::format("-{}", attempt);
-    const fs::path folder = parent / fmt::format("{}-{}{}", stamp, config_hash(config), suffix);
+    const fs::path folder =
+        parent / fmt::format("{}-{}{}", stamp, dropmuon::config_hash(config), suffix);
     if (fs::create_directory(folder, error)) return RunFolder(folder.string());
     if (error) {
       fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", folder.string(),
@@ -49,18 +64,28 @@ RunFolder RunFolder::open(const std::string& path) {
 
 RunFolder RunFolder::latest(const RunConfig& config) {
   const fs::path parent = fs::path(config.runs_dir) / config.name;
-  std::string newest;  // the names begin with the time
+  const std::string hash = dropmuon::config_hash(config);
+  std::pair<bool, std::string> newest;  // unfinished ones first; the names begin with the time
+  std::size_t others = 0;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
-    if (fs::is_regular_file(entry.path() / "config.yaml", ignored)) {
-      newest = std::max(newest, entry.path().string());
+    const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
+    if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
+    const RunFolder run(entry.path().string());
+    if (run.config_hash() != hash) {
+      ++others;
+      continue;
     }
+    const std::string status = run.status();
+    newest = std::max(newest, {status != "done" && status != "diverged", run.path()});
   }
-  if (newest.empty()) {
-    fail(ExitCode::missing_input, "no run to go on with in {}; start one without --resume",
-         parent.string());
+  if (newest.second.empty()) {
+    fail(ExitCode::missing_input,
+         "no run of this configuration to go on with in {} ({} of others); start one without "
+         "--resume, or name a run's folder",
+         parent.string(), others);
   }
-  return RunFolder(newest);
+  return RunFolder(newest.second);
 }
 
 std::string RunFolder::status() const {
@@ -70,24 +95,25 @@ std::string RunFolder::status() const {
   return word;
 }
 
-void RunFolder::write(const std::string& name, const std::string& text) const {
-  const std::string target = file(name);
-  const std::string temporary = target + ".tmp";
-  std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  if (!stream || std::rename(temporary.c_str(), target.c_str()) != 0) {
-    const int reason = errno;
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    fail(ExitCode::cannot_write, "cannot write {}: {}", target, std::strerror(reason));
-  }
+std::string RunFolder::config_hash() const {
+  return sha256(FileSystem::real().read_file(file("config.yaml"))).substr(0, 8);
 }
 
+void RunFolder::write(const std::string& name, const std::string& text) const {
+  FileSystem::real().replace_file(file(name), text);
+}
+
+// Others hold it for a moment when they only look whether it is free.
 FolderLock::FolderLock(const std::string& folder)
     : file_(::open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-  if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-  const int reason = errno;
+  constexpr int kTries = 20;
+  constexpr std::chrono::milliseconds kPause(10);
+  int reason = errno;
+  for (int attempt = 0; attempt < kTries && file_ >= 0; ++attempt) {
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    reason = errno;
+    std::this_thread::sleep_for(kPause);
+  }
   if (file_ >= 0) ::close(file_);
   if (reason == EWOULDBLOCK) {
     fail(ExitCode::cannot_write, "another process is at work in {}", folder);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
+#include <fstream>
 
 #include <nlohmann/json.hpp>
 
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/sha256.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/provenance.h>
 #include <dropmuon/runner/run_folder.h>
@@ -24,6 +27,15 @@ std::string describe_with_libraries(const DeviceInfo& device) {
 std::string describe(const Dataset& data) {
   return fmt::format("{}: {} + {} images, {}", data.name, data.train.count(), data.test.count(),
                      data.verdict);
+}
+
+Dataset without_images(const Dataset& data) {
+  Dataset about;
+  about.name = data.name;
+  about.source = data.source;
+  about.verdict = data.verdict;
+  about.hashes = data.hashes;
+  return about;
 }
 
 std::string describe(Network& network) {
@@ -65,6 +77,12 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
   return json.dump(2) + "\n";
 }
 
+void warn_of_damage(const CheckpointStore::Loaded& loaded) {
+  for (const DamagedCheckpoint& damaged : loaded.damaged) {
+    log::warning("{} is damaged ({}); an older one is used", damaged.folder, damaged.problem);
+  }
+}
+
 // Passes what the trainer reports to the files and the person watching.
 class Observer final : public TrainObserver {
  public:
@@ -89,13 +107,15 @@ class Observer final : public TrainObserver {
   void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
     Checkpoint named = checkpoint;
     named.config_hash = config_hash_;
+    writer_.sync();  // a checkpoint must not outlive the rows before it
     checkpoints_.save(named);
     if (best) checkpoints_.mark_best(named.step);
   }
   std::optional<Checkpoint> on_rollback() override {
     auto loaded = checkpoints_.load_newest(config_hash_);
     if (!loaded) return std::nullopt;
-    writer_ = MetricsWriter(folder_.path(), loaded->checkpoint.step);
+    warn_of_damage(*loaded);
+    writer_ = MetricsWriter(folder_.path(), loaded->checkpoint.step, 0);
     if (events_) events_->forget_from(loaded->checkpoint.step + 1);
     return std::move(loaded->checkpoint);
   }
@@ -128,25 +148,36 @@ struct Inputs {
   Dataset data;
 };
 
+enum class Restored { no, yes };
+
 // Puts the trainer where the newest whole checkpoint was; without one it stays at the start.
-void restore_newest(Trainer& trainer, const CheckpointStore& checkpoints, const std::string& hash) {
+Restored restore_newest(Trainer& trainer, CheckpointStore& checkpoints, const std::string& hash) {
   const auto loaded = checkpoints.load_newest(hash);
-  if (!loaded) {
-    log::info("no checkpoint to go on from: starting at step 0");
-    return;
-  }
-  for (const DamagedCheckpoint& damaged : loaded->damaged) {
-    log::warning("{} is damaged ({}); an older one is used", damaged.folder, damaged.problem);
-  }
+  if (!loaded) return Restored::no;
+  warn_of_damage(*loaded);
   trainer.restore(loaded->checkpoint);
+  // A kill may have come between saving it and marking it.
+  if (trainer.best_step() == trainer.steps_done()) checkpoints.mark_best(trainer.best_step());
   log::info("going on after step {} from {}", trainer.steps_done(), loaded->folder);
+  return Restored::yes;
 }
 
-// Where the weights come from that a run begins with.
-void initialise_from(Trainer& trainer, Backend& backend, const std::string& path) {
-  const SavedWeights weights = read_weights(path);
-  set_weights(weights.tensors, weights.source, trainer.network(), backend);
-  log::info("starting with the weights of {}", weights.source);
+std::string describe(const SavedWeights& weights) {
+  return fmt::format("{} sha256 {}", weights.file,
+                     sha256(FileSystem::real().read_file(weights.file)));
+}
+
+// One document for the first process, a line for each later one.
+void note_provenance(const RunFolder& folder, const std::string& document) {
+  if (!std::filesystem::exists(folder.file("provenance.json"))) {
+    folder.write("provenance.json", document);
+    return;
+  }
+  std::ofstream lines(folder.file("provenance_resume.jsonl"), std::ios::app);
+  lines << nlohmann::ordered_json::parse(document).dump() << std::endl;
+  if (!lines) {
+    fail(ExitCode::cannot_write, "cannot write {}", folder.file("provenance_resume.jsonl"));
+  }
 }
 
 RunHeader header_of(const RunFolder& folder, const RunConfig& config, const DeviceInfo& device,
@@ -166,25 +197,29 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                   const std::vector<std::string>& command, Inputs inputs, const RunControl& control,
                   RunView& view) {
   Backend& backend = *inputs.backend;
-  const bool first = !std::filesystem::exists(folder.file("provenance.json"));
-  folder.write(first ? "provenance.json" : "provenance_resume.json",
-               provenance_json(config, backend.info(), inputs.data, command));
+  const Experiment& experiment = config.experiment;
+  ProvenanceFacts facts{.config_hash = folder.config_hash(), .seed = experiment.seed};
+  const std::string& hash = facts.config_hash;
   const std::string data = describe(inputs.data);
-  const std::string hash = config_hash(config);
-  Trainer trainer(backend, config.experiment, std::move(inputs.data));
-  if (config.experiment.train.init_from) {
-    initialise_from(trainer, backend, *config.experiment.train.init_from);
+  const Dataset about = without_images(inputs.data);
+  Trainer trainer(backend, experiment, std::move(inputs.data));
+  CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
+  if (restore_newest(trainer, checkpoints, hash) == Restored::no && experiment.train.init_from) {
+    const SavedWeights weights = read_weights(*experiment.train.init_from);
+    set_weights(weights.tensors, weights.source, trainer.network(), backend);
+    log::info("starting with the weights of {}", weights.source);
+    facts.initial_weights = describe(weights);
   }
-  CheckpointStore checkpoints(folder.file("checkpoints"), config.experiment.train.checkpoint.keep);
-  if (!first) restore_newest(trainer, checkpoints, hash);
+  note_provenance(folder, provenance_json(facts, backend.info(), about, command));
   view.on_begin(header_of(folder, config, backend.info(), data, trainer));
   const std::int64_t steps_done = trainer.steps_done();
   std::optional<EventFile> events;
   if (config.log.tensorboard) events.emplace(folder.path(), steps_done == 0 ? 0 : steps_done + 1);
-  Observer observer(
-      folder,
-      steps_done == 0 ? MetricsWriter(folder.path()) : MetricsWriter(folder.path(), steps_done),
-      std::move(events), checkpoints, hash, control, view);
+  Observer observer(folder,
+                    steps_done == 0
+                        ? MetricsWriter(folder.path())
+                        : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
+                    std::move(events), checkpoints, hash, control, view);
   const TrainResult result = trainer.run(observer);
   if (result.status != TrainStatus::diverged) {
     save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
@@ -202,8 +237,10 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
                               RunView& view) {
   try {
     folder.set_status("running");
-    std::error_code ignored;
-    std::filesystem::remove(folder.file("error.txt"), ignored);  // of an earlier attempt
+    for (const char* earlier : {"error.txt", "weights.safetensors", "summary.json"}) {
+      std::error_code ignored;  // what an earlier process left is not how this one ends
+      std::filesystem::remove(folder.file(earlier), ignored);
+    }
     log::open_file(folder.file("log.txt"));
     const ExitCode code = train_in(folder, config, command, inputs(), control, view);
     log::close_file();

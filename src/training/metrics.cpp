@@ -2,10 +2,15 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <limits>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/training/metrics.h>
 
 namespace dropmuon {
@@ -49,46 +54,75 @@ void MetricsRow::set(Metric metric, double value) {
 
 namespace {
 
-// Keeps the first lines of a file up to the first for which `belongs` says no, or that has no end.
-void keep_lines(const std::string& path, const std::function<bool(const std::string&)>& belongs) {
+std::string csv_header() {
+  std::string header;
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    header += (i == 0 ? "" : ",") + name_of(static_cast<Metric>(i));
+  }
+  return header;
+}
+
+// Keeps the first lines of a file up to the first whose step is later, or none, or that has no end.
+void keep_lines(const std::string& path, std::int64_t steps_done, std::int64_t logged_step,
+                const std::function<std::int64_t(const std::string&)>& step_of) {
   std::ifstream in(path);
   std::string kept;
-  for (std::string line; std::getline(in, line) && !in.eof() && belongs(line);) kept += line + "\n";
-  in.close();
-  std::ofstream out(path + ".tmp", std::ios::binary | std::ios::trunc);
-  out << kept;
-  out.close();
-  if (!out || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
-    fail(ExitCode::cannot_write, "cannot write {}: {}", path, std::strerror(errno));
+  std::int64_t last = 0;
+  for (std::string line; std::getline(in, line) && !in.eof() && step_of(line) <= steps_done;) {
+    last = step_of(line);
+    kept += line + "\n";
   }
+  in.close();
+  if (last < logged_step) {
+    fail(ExitCode::bad_data,
+         "{}: expected the rows up to step {}, found them up to {}; put the file back, or start "
+         "afresh without --resume",
+         path, logged_step, last);
+  }
+  FileSystem::real().replace_file(path, kept);
+}
+
+std::int64_t step_of_csv(const std::string& line) {
+  return line == csv_header() ? 0 : std::atoll(line.c_str());
+}
+
+std::int64_t step_of_json(const std::string& line) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
+  return json.is_object() ? json.value(name_of(Metric::step), kNone) : kNone;
 }
 
 }  // namespace
 
-MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done) : folder_(folder) {
-  keep_lines(folder + "/metrics.csv", [&](const std::string& line) {
-    return line.starts_with(name_of(Metric::step)) || std::atoll(line.c_str()) <= steps_done;
-  });
-  keep_lines(folder + "/metrics.jsonl", [&](const std::string& line) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    return json.is_object() && json.value(name_of(Metric::step), steps_done + 1) <= steps_done;
-  });
+MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done,
+                             std::int64_t logged_step)
+    : folder_(folder) {
+  keep_lines(folder + "/metrics.csv", steps_done, logged_step, step_of_csv);
+  keep_lines(folder + "/metrics.jsonl", steps_done, logged_step, step_of_json);
   csv_.open(folder + "/metrics.csv", std::ios::app);
   jsonl_.open(folder + "/metrics.jsonl", std::ios::app);
-  if (!csv_ || !jsonl_) {
-    fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
+  if (!csv_ || !jsonl_) fail_to_write();
+}
+
+void MetricsWriter::sync() {
+  for (const char* name : {"/metrics.csv", "/metrics.jsonl"}) {
+    const int file = ::open((folder_ + name).c_str(), O_WRONLY | O_CLOEXEC);
+    const bool good = file >= 0 && ::fsync(file) == 0;
+    const int reason = errno;
+    if (file >= 0) ::close(file);
+    errno = reason;
+    if (!good) fail_to_write();
   }
+}
+
+void MetricsWriter::fail_to_write() const {
+  fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
 }
 
 MetricsWriter::MetricsWriter(const std::string& folder)
     : folder_(folder), csv_(folder + "/metrics.csv"), jsonl_(folder + "/metrics.jsonl") {
-  for (std::size_t i = 0; i < kMetricCount; ++i) {
-    csv_ << (i == 0 ? "" : ",") << name_of(static_cast<Metric>(i));
-  }
-  csv_ << std::endl;
-  if (!csv_ || !jsonl_) {
-    fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
-  }
+  csv_ << csv_header() << std::endl;
+  if (!csv_ || !jsonl_) fail_to_write();
 }
 
 void MetricsWriter::write(const MetricsRow& row) {
@@ -108,9 +142,7 @@ void MetricsWriter::write(const MetricsRow& row) {
   }
   csv_ << std::endl;
   jsonl_ << object.dump() << std::endl;
-  if (!csv_ || !jsonl_) {
-    fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
-  }
+  if (!csv_ || !jsonl_) fail_to_write();
 }
 
 }  // namespace dropmuon

@@ -28,8 +28,8 @@ std::string_view header_text(std::string_view bytes, const std::string& path) {
   if (bytes.size() < sizeof(length)) bad(path, "too short for a safetensors file");
   std::memcpy(&length, bytes.data(), sizeof(length));
   if (length > safetensors::kMaxHeader) {
-    bad(path, fmt::format("header of {} bytes, at most {} are accepted", length,
-                          safetensors::kMaxHeader));
+    bad(path, fmt::format("header of {} bytes, at most {} are accepted; is it a safetensors file?",
+                          length, safetensors::kMaxHeader));
   }
   if (length > bytes.size() - sizeof(length)) {
     bad(path, fmt::format("header of {} bytes in a file of {}", length, bytes.size()));

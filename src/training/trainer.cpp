@@ -155,20 +155,22 @@ TrainResult Trainer::run(TrainObserver& observer) {
     step(done);
     ++done;
     observer.on_step(done);
-    const bool stop = observer.stop_requested();
+    bool stop = observer.stop_requested();
     ended = done == total_steps_ || out_of_time(clock_.running_seconds());
     const bool evaluate_now = evaluation_due(done) || ended;
     const bool log_now = evaluate_now || done % options.log_every_steps == 0;
-    const bool save_now = checkpoint_due() || ended || stop || observer.checkpoint_requested();
-    if (!log_now && !save_now && result_.status == TrainStatus::done) continue;
+    const bool save_now = checkpoint_due() || ended || observer.checkpoint_requested();
+    if (!log_now && !save_now && !stop && result_.status == TrainStatus::done) continue;
     backend_.synchronize();
     clock_.pause();
     const double best = result_.best_test_accuracy;
     if (log_now && result_.status == TrainStatus::done) log(done, observer);
     if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
     ended = ended || stop_at_target();
-    if ((save_now || ended) && result_.status == TrainStatus::done) {
-      save(observer, result_.best_test_accuracy > best);
+    stop = stop || observer.stop_requested();  // during the evaluation
+    const bool best_yet = options.checkpoint.best && result_.best_test_accuracy > best;
+    if ((save_now || ended || stop || best_yet) && result_.status == TrainStatus::done) {
+      save(observer, best_yet);
     }
     if (result_.status == TrainStatus::diverged && roll_back(observer)) ended = false;
     if (result_.status == TrainStatus::done && stop && !ended)
@@ -261,7 +263,10 @@ void Trainer::evaluate(std::int64_t steps_done, TrainObserver& observer) {
   values.set(Metric::train_accuracy, train.accuracy);
   values.set(Metric::test_loss, test.loss);
   values.set(Metric::test_accuracy, test.accuracy);
-  result_.best_test_accuracy = std::max(result_.best_test_accuracy, test.accuracy);
+  if (test.accuracy > result_.best_test_accuracy) {
+    result_.best_test_accuracy = test.accuracy;
+    result_.best_step = steps_done;
+  }
   check_target(values);
   report(values, observer);
   if (!std::isfinite(train.loss) || !std::isfinite(test.loss)) {

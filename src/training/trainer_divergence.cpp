@@ -59,13 +59,12 @@ void Trainer::move_if_finite(const ActiveSet& active, const ActiveSet& computed)
   }
 }
 
-std::string Trainer::first_bad_gradient(const ActiveSet& computed) const {
-  std::vector<float> values;
+std::string Trainer::first_bad_gradient(const ActiveSet& computed) {
   for (const Param& param : network_->params()) {
     if (!computed.contains(param.layer)) continue;
-    values.resize(param.size());
-    backend_.download(values.data(), param.grad, param.size() * sizeof(float));
-    if (!all_finite(values)) return param.name;
+    if (gradient_copy_.size() < param.size()) gradient_copy_.resize(param.size());
+    backend_.download(gradient_copy_.data(), param.grad, param.size() * sizeof(float));
+    if (!all_finite({gradient_copy_.data(), param.size()})) return param.name;
   }
   return "";
 }

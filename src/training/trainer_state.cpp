@@ -84,6 +84,7 @@ Checkpoint Trainer::checkpoint() {
       {"layer_updates", optimizer_->layer_updates()},
       {"start_counts", result_.start_counts},
       {"best_test_accuracy", result_.best_test_accuracy},
+      {"best_step", result_.best_step},
       {"last", row_json(result_.last)},
       {"target", target_json(result_.target)},
       {"running", {{"loss", sums.loss}, {"correct", sums.correct}, {"count", sums.count}}},
@@ -125,6 +126,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     optimizer_->set_layer_updates(updates);
     result_.start_counts = starts;
     result_.best_test_accuracy = state.at("best_test_accuracy");
+    result_.best_step = state.at("best_step");
     result_.last = row_from(state.at("last"));
     result_.target = target_from(state.at("target"));
     sums_.upload(&sums);

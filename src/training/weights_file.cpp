@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <filesystem>
 
+#include <dropmuon/core/crc32c.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/training/checkpoint_store.h>
@@ -31,10 +33,39 @@ const NamedTensor& find_tensor(const std::vector<NamedTensor>& tensors, const Pa
   fail(ExitCode::bad_data, "{}: no tensor {}", path, param.name);
 }
 
-SavedWeights newest(const CheckpointStore& store, const fs::path& folder) {
-  auto loaded = store.load_newest("");
-  if (!loaded) fail(ExitCode::missing_input, "no weights and no checkpoint in {}", folder.string());
-  return {std::move(loaded->checkpoint.weights), loaded->folder};
+const std::string kSum = "crc32c.";  // in front of a tensor's name, in the metadata
+
+std::string checksum(const NamedTensor& tensor) {
+  const auto* bytes = reinterpret_cast<const char*>(tensor.values.data());
+  return fmt::format("{:08x}", crc32c({bytes, tensor.values.size() * sizeof(float)}));
+}
+
+// Files from elsewhere have no sums; those of save_weights() have one for each tensor.
+std::vector<NamedTensor> verified(TensorFile file, const std::string& path) {
+  const auto& sums = file.metadata;
+  const bool is_ours = std::any_of(sums.begin(), sums.end(),
+                                   [](const auto& entry) { return entry.first.starts_with(kSum); });
+  for (const NamedTensor& tensor : file.tensors) {
+    const auto sum = sums.find(kSum + tensor.name);
+    const std::string expected = sum == sums.end() ? "not there" : sum->second;
+    if (!is_ours || expected == checksum(tensor)) continue;
+    fail(ExitCode::bad_data, "{}: {} is damaged: its CRC-32C is {}, the one noted is {}", path,
+         tensor.name, checksum(tensor), expected);
+  }
+  return std::move(file.tensors);
+}
+
+// "": the current folder.
+std::string or_here(const fs::path& folder) { return folder.empty() ? "." : folder.string(); }
+
+std::string file_in(const std::string& checkpoint) { return checkpoint + "/weights.safetensors"; }
+
+SavedWeights newest(const std::string& checkpoints) {
+  auto loaded = CheckpointStore(checkpoints, 1).load_newest("");
+  if (!loaded) {
+    fail(ExitCode::missing_input, "no weights and no checkpoint in {}", checkpoints);
+  }
+  return {std::move(loaded->checkpoint.weights), loaded->folder, file_in(loaded->folder)};
 }
 
 }  // namespace
@@ -44,6 +75,7 @@ void save_weights(const std::string& path, Network& network, const Backend& back
   for (const Param& param : network.params()) {
     NamedTensor tensor{param.name, sides(param.shape), std::vector<float>(param.size())};
     backend.download(tensor.values.data(), param.value, param.size() * sizeof(float));
+    file.metadata[kSum + tensor.name] = checksum(tensor);
     file.tensors.push_back(std::move(tensor));
   }
   FileSystem::real().replace_file(path, write_safetensors(file));
@@ -66,23 +98,24 @@ SavedWeights read_weights(const std::string& path) {
   fs::path at = path;
   std::error_code ignored;
   if (!fs::is_directory(at, ignored)) {
-    const CheckpointStore beside(at.parent_path().string(), 1);
-    if (at.filename() == "latest") return newest(beside, at.parent_path());
+    const std::string beside = or_here(at.parent_path());
+    if (at.filename() == "latest") return newest(beside);
     if (at.filename() != "best") {
-      return {read_safetensors(FileSystem::real().read_file(path), path).tensors, path};
+      return {verified(read_safetensors(FileSystem::real().read_file(path), path), path), path,
+              path};
     }
-    const std::optional<std::string> best = beside.best_folder();
-    if (!best) fail(ExitCode::missing_input, "{}: no checkpoint is marked as the best", path);
+    const std::optional<std::string> best = CheckpointStore(beside, 1).best_folder();
+    if (!best) fail(ExitCode::missing_input, "no checkpoint in {} is marked as the best", beside);
     at = *best;
   }
   if (fs::exists(at / "manifest.json", ignored)) {
-    const CheckpointStore store(at.parent_path().string(), 1);
-    return {store.load(at.string()).weights, at.string()};
+    const CheckpointStore store(or_here(at.parent_path()), 1);
+    return {store.load(at.string()).weights, at.string(), file_in(at.string())};
   }
-  if (fs::exists(at / "weights.safetensors", ignored)) {
-    return read_weights((at / "weights.safetensors").string());
-  }
-  return newest(CheckpointStore((at / "checkpoints").string(), 1), at);
+  if (fs::exists(at / "latest", ignored)) return newest(at.string());
+  const std::string final_weights = file_in(at.string());
+  if (fs::exists(final_weights, ignored)) return read_weights(final_weights);
+  return newest((at / "checkpoints").string());
 }
 
 }  // namespace dropmuon

@@ -105,6 +105,11 @@ class SlurmNode {
   Outcome started_;
 };
 
+// An end of its own for what a broken node would never end.
+Outcome submit_and_wait(const std::string& script) {
+  return run_script("cd / && timeout 180 sbatch --wait " + script);
+}
+
 bool wait_for_file(const std::string& path) {
   for (int i = 0; i < 600 && !std::filesystem::exists(path); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -179,12 +184,12 @@ TEST_CASE("sweep: Slurm accepts the emitted array and runs it; a second time it 
   prepare_jobs(sweep);
   const std::string script =
       scene.sandbox.write("sweep.sh", slurm_script(sweep, scene.program_once));
-  const Outcome first = run_script("cd / && sbatch --wait " + script);
+  const Outcome first = submit_and_wait(script);
   CAPTURE(first.output, node.log());
   CHECK(first.code == 1);
   check_first_pass(scene, sweep);
   const auto times = times_of(sweep);
-  const Outcome second = run_script("cd / && sbatch --wait " + script);
+  const Outcome second = submit_and_wait(script);
   CAPTURE(second.output);
   CHECK(second.code == 0);
   check_second_pass(scene, sweep, times);

@@ -1,42 +1,16 @@
 // SPDX-License-Identifier: MIT
-// `dropmuon sweep` as a user meets it: output, exit codes, signals, the table.
+// `dropmuon sweep` as a user meets it: output, exit codes, the table.
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "catch.h"
 #include "cli/sweep_table.h"
-#include "program.h"
-#include <dropmuon/runner/run_folder.h>
+#include "runner/sweep/sweep_pool.h"
+#include "sweep_sandbox.h"
 
 using namespace dropmuon;
-
-namespace {
-
 namespace fs = std::filesystem;
 
-class SweepSandbox : public Sandbox {
- public:
-  explicit SweepSandbox(const std::string& text = "seeds: 2\n") {
-    file = write("s.yaml", "name: s\nruns_dir: " + (*this / "runs") + "\nbase: good.yaml\n" + text);
-  }
-  std::string folder() const { return *this / "runs/s"; }
-  std::string job(const std::string& label) const { return folder() + "/" + label; }
-  std::string status(const std::string& label) const { return read(job(label) + "/STATUS"); }
-  Outcome sweep(const std::string& arguments) const {
-    return run_program("sweep " + file + " " + arguments);
-  }
-  // The sweep in the background of a script that goes on when its jobs are in their first steps.
-  Outcome while_running(const std::string& arguments, const std::string& script) const {
-    return run_script(
-        fmt::format("{} sweep {} train.epochs=1000000 checkpoint.every_epochs=1000 {} &\nsweep=$!\n"
-                    "for i in $(seq 200); do\n"
-                    "  [ $(ls {}/*/metrics.csv 2>/dev/null | wc -l) -ge 1 ] && break; sleep 0.05\n"
-                    "done\nsleep 0.2\n{}",
-                    program(), file, arguments, folder(), script));
-  }
-  std::string file;
-};
+namespace {
 
 std::size_t lines_of(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -124,6 +98,9 @@ TEST_CASE("an event is a line") {
   job.reason = "no room";
   job.state = JobState::failed;
   CHECK(event_line(report, job) == "[1/5] failed    a: no room");
+  job.state = JobState::left;
+  CHECK(event_line(report, job) == "[1/5] left      a: no room");
+  CHECK_THAT(table_lines(report, {.width = 110})[0], Catch::Contains(", 1 left to others, "));
   job.state = JobState::waiting;
   CHECK(event_line(report, job) == "[1/5] again     a: no room");
   job.attempts = 0;
@@ -151,16 +128,24 @@ TEST_CASE("a sweep trains its jobs once, and compare reads its folder") {
 }
 
 TEST_CASE("each of two slots gives its job one half of the processors") {
-  if (std::thread::hardware_concurrency() != 2) return;
+  const std::size_t half = usable_cpus().size() / 2;
+  if (half == 0) {
+    WARN("skipped: one processor cannot be divided");
+    return;
+  }
+  const std::string cpus = fmt::format("{} CPU{}", half, half == 1 ? "" : "s");
   const SweepSandbox sandbox;
   const Outcome outcome = sandbox.sweep("-j 2");
   CAPTURE(outcome.output);
   REQUIRE(outcome.code == 0);
-  CHECK_THAT(outcome.output, Catch::Contains("2 at a time with 1 CPU each"));
+  CHECK_THAT(outcome.output, Catch::Contains("2 at a time with " + cpus + " each"));
   CHECK_THAT(Sandbox::read(sandbox.job("seed=0/provenance.json")),
-             Catch::Contains("\"threads\": 1"));
-  CHECK_THAT(sandbox.sweep("-j 2 threads=2 runs_dir=" + (sandbox / "t")).output,
-             Catch::Contains("warning: threads: 2 of seed=0 is more than the 1 CPU of each slot"));
+             Catch::Contains(fmt::format("\"threads\": {}\n", half)) ||
+                 Catch::Contains(fmt::format("\"threads\": {},", half)));
+  CHECK_THAT(
+      sandbox.sweep(fmt::format("-j 2 threads={} runs_dir={}", half + 1, sandbox / "t")).output,
+      Catch::Contains(fmt::format("warning: threads: {} of seed=0 is more than the {} of each slot",
+                                  half + 1, cpus)));
 }
 
 TEST_CASE("a dry run makes nothing, --emit prepares the jobs and prints a script") {
@@ -222,6 +207,42 @@ TEST_CASE("a failed job is named with its reason, and the next invocation tries 
   CHECK(lines_of(Sandbox::read(log)) == 2 * lines);
 }
 
+TEST_CASE("the end of jobs is seen even if whoever starts the sweep ignores that of children") {
+  const SweepSandbox sandbox;
+  const Outcome outcome =
+      run_script("env --ignore-signal=CHLD " + program() + " sweep " + sandbox.file);
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK(sandbox.status("seed=1") == "done\n");
+}
+
+TEST_CASE("the command that a finished sweep suggests fits data sets and targets") {
+  const auto hint = [](const std::string& text) {
+    const SweepSandbox sandbox(text);
+    REQUIRE(sandbox.sweep("--emit parallel").code == 0);
+    for (const auto& job : fs::directory_iterator(sandbox.folder())) {
+      if (job.is_directory()) std::ofstream(job.path() / "STATUS") << "done\n";
+    }
+    std::string output = sandbox.sweep("").output;
+    const std::size_t begin = output.find("finished; ");
+    REQUIRE(begin != std::string::npos);
+    output = output.substr(begin + 10);
+    const std::size_t folder = output.find(sandbox.folder());
+    REQUIRE(folder != std::string::npos);
+    return output.replace(folder, sandbox.folder().size(), "F");
+  };
+  const std::string target = "train.target.value: ";
+  CHECK(hint("cases: {a: {" + target + "0.5}, b: {" + target + "0.5}}\n") ==
+        "to compare: dropmuon compare F\n");
+  CHECK(hint("cases: {a: {" + target + "0.5}, b: {" + target + "0.25}}\n") ==
+        "to compare: dropmuon compare F --target test/accuracy=0.5\n");
+  CHECK(hint("cases:\n  mnist-a: {data.dataset: mnist, " + target + "0.5}\n" +
+             "  mnist-b: {data.dataset: mnist, " + target + "0.5}\n  own: {" + target + "0.4}\n") ==
+        "to compare, each data set on its own: dropmuon compare F/mnist-*\n");
+  CHECK(hint("cases:\n  r-a: {data.dataset: mnist}\n  r-b: {}\n  r-c: {data.dataset: mnist}\n") ==
+        "to compare, each data set on its own: scripts/report.py F\n");
+}
+
 TEST_CASE("a job that diverges is a result, and named") {
   const SweepSandbox sandbox(
       "set: {optimizer.type: sgd, optimizer.lr: 1e6, optimizer.weight_decay: 1}\n");
@@ -232,75 +253,6 @@ TEST_CASE("a job that diverges is a result, and named") {
     CHECK_THAT(outcome.output, Catch::Contains("warning: 1 job diverged: seed=0"));
   }
   CHECK(lines_of(Sandbox::read(sandbox.job("seed=0/job.log"))) < 5);
-}
-
-TEST_CASE("SIGINT, SIGTERM and SIGHUP stop the jobs in order") {
-  for (const std::string signal : {"INT", "TERM", "HUP"}) {
-    const SweepSandbox sandbox;
-    const Outcome outcome =
-        sandbox.while_running("", "kill -" + signal + " $sweep; wait $sweep; echo code $?");
-    CAPTURE(signal, outcome.output);
-    CHECK_THAT(
-        outcome.output,
-        Catch::Contains("stopping: 1 running job saves its state; once more ends it at once\n") &&
-            Catch::Contains("[0/2] stopped   seed=0") &&
-            Catch::EndsWith(sandbox.folder() +
-                            "\ndropmuon: stopped with 0 of 2 jobs finished; the same "
-                            "command goes on\ncode 75\n"));
-    CHECK(sandbox.status("seed=0") == "stopped\n");
-    CHECK(sandbox.status("seed=1") == "waiting\n");
-    CHECK_FALSE(fs::is_empty(sandbox.job("seed=0") + "/checkpoints"));
-  }
-}
-
-TEST_CASE("a second signal kills the jobs and ends the sweep at once") {
-  const SweepSandbox sandbox;
-  const Outcome outcome = sandbox.while_running(
-      "",
-      "child=$(cat /proc/$sweep/task/$sweep/children)\nkill -STOP $child\n"  // deaf to the first
-      "kill -TERM $sweep; sleep 0.2; kill -INT $sweep; wait $sweep; echo code $?\n"
-      "kill -0 $child 2>/dev/null && echo alive");
-  CAPTURE(outcome.output);
-  CHECK_THAT(outcome.output, Catch::EndsWith("code 130\n"));
-  CHECK(sandbox.status("seed=0") == "running\n");
-}
-
-TEST_CASE("SIGUSR1 makes the jobs save their state and go on") {
-  const SweepSandbox sandbox;
-  const Outcome outcome = sandbox.while_running(
-      "",
-      "kill -USR1 $sweep; for i in $(seq 100); do\n"
-      "  ls -d " +
-          sandbox.job("seed=0") +
-          "/checkpoints/step_* 2>/dev/null && break; sleep 0.05\n"
-          "done; kill -0 $sweep && echo goes on; kill -INT $sweep; wait $sweep");
-  CAPTURE(outcome.output);
-  CHECK(outcome.code == 75);
-  CHECK_THAT(outcome.output, Catch::Contains("/checkpoints/step_") && Catch::Contains("goes on\n"));
-}
-
-TEST_CASE("one sweep at a time works in a folder") {
-  const SweepSandbox sandbox;
-  const Outcome outcome = sandbox.while_running(
-      "-q",
-      program() + " sweep " + sandbox.file +
-          " train.epochs=1000000 checkpoint.every_epochs=1000; echo code $?; kill $sweep; wait");
-  CAPTURE(outcome.output);
-  CHECK_THAT(outcome.output, Catch::StartsWith("dropmuon: another process is at work in " +
-                                               sandbox.folder() + "\ncode 73\n"));
-}
-
-TEST_CASE("jobs of a sweep that was killed stop in order by themselves") {
-  const SweepSandbox sandbox;
-  const Outcome outcome = sandbox.while_running("", "kill -KILL $sweep; wait $sweep; echo code $?");
-  CHECK_THAT(outcome.output, Catch::Contains("code 137"));
-  const auto begin = std::chrono::steady_clock::now();
-  while (sandbox.status("seed=0") != "stopped\n") {
-    REQUIRE(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  CHECK_THAT(Sandbox::read(sandbox.job("seed=0/job.log")),
-             Catch::Contains("stopping after this step"));
 }
 
 TEST_CASE("on a terminal a table is redrawn in place; NO_COLOR, a dumb one and -q are respected") {

@@ -38,9 +38,9 @@ std::string refused(const std::string& folder) {
 bool same(const ComparedRun& a, const ComparedRun& b) {
   const auto costs = [](const ComparedRun& run) { return costs_to_target(run, *run.own_target); };
   return a.seed == b.seed && a.status == b.status && a.settings == b.settings &&
-         a.machine == b.machine && a.final_accuracy == b.final_accuracy &&
-         a.best_accuracy == b.best_accuracy && a.seconds_per_step == b.seconds_per_step &&
-         costs(a) == costs(b);
+         a.origins.front().machine == b.origins.front().machine &&
+         a.final_accuracy == b.final_accuracy && a.best_accuracy == b.best_accuracy &&
+         a.seconds_per_step == b.seconds_per_step && costs(a) == costs(b);
 }
 
 }  // namespace

@@ -235,19 +235,6 @@ TEST_CASE("machines and builds are not mixed, unless that is forced") {
   CHECK_THAT(refusal({.paths = {a, runs.add("c", rebuilt)}}), Catch::Contains("commit"));
 }
 
-TEST_CASE("a run that was resumed on another machine is of two machines") {
-  const FakeRuns runs;
-  const std::string a = runs.add("a", run_to_target(0, 5, {kTarget}));
-  FakeRun elsewhere = run_to_target(0, 5, {kTarget});
-  elsewhere.threads = 7;
-  const std::string b = runs.add("b", elsewhere);
-  std::filesystem::copy(b + "/provenance.json", a + "/provenance_resume.json");
-  CHECK_THAT(refusal({.paths = {a}}), Catch::Contains("where it was resumed"));
-  std::filesystem::remove(a + "/provenance_resume.json");
-  std::filesystem::copy(a + "/provenance.json", a + "/provenance_resume.json");
-  CHECK(compare_runs({.paths = {a}}).warnings.empty());
-}
-
 TEST_CASE("other hosts and other data files are warnings") {
   const FakeRuns runs;
   runs.add("a", run_to_target(0, 5, {kTarget}));

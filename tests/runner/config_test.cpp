@@ -92,6 +92,7 @@ checkpoint:
   every_epochs: null
   every_steps: 25
   keep: 5
+  best: false
 log:
   tensorboard: true
 )";
@@ -129,7 +130,7 @@ Experiment nothing_default() {
              "null",
              {NonFinite::rollback, 3, 7},
              Target{TargetMetric::train_loss, 2.5, false},
-             {std::nullopt, 25, 5}};
+             {std::nullopt, 25, 5, false}};
   return e;
 }
 

@@ -32,7 +32,7 @@ def make_run(seed, cost, best, diverged=False, depth=4):
     facts = {"folder": f"runs/{seed}", "name": "n", "seed": seed, "status": "done", "to_target": {"seconds": cost / 100}}
     summary = {"layer_updates": list(range(50, 50 + depth)), "start_counts": [200 // depth] * depth, "time/train_s": 2.0,
                "time/forward_s": 0.5, "time/backward_s": 1.0, "time/optimizer_s": 0.2}
-    return Run(facts["folder"], facts, rows, summary, {})
+    return Run(facts["folder"], facts, rows, summary, {}, {})
 
 
 def make_group(tag, costs, ratio, interval, best=0.95, baseline=False, depth=4):

@@ -165,6 +165,34 @@ class Pages(Base):
         self.assertEqual(settings["seed"], ["0, 1, 2", "0", "0, 1, 2"])
         self.assertIn("model.channels: [4, 6]", page.text)
 
+    def test_what_happened_to_a_run_is_in_its_row(self):
+        self.assertEqual(self.page.rows("runs")[0][-1], "seconds")
+        folder = self.copy("eventful")
+        one = sorted(folder.glob("uniform/*"))[0]
+        summary = json.loads((one / "summary.json").read_text())
+        (one / "summary.json").write_text(json.dumps({**summary, "rollbacks": 2, "skipped_steps": 11}))
+        line = json.dumps(json.loads((one / "provenance.json").read_text())) + "\n"
+        (one / "provenance_resume.jsonl").write_text(3 * line + line[:50])
+        page = self.report(folder)
+        header, *rows = page.rows("runs")
+        self.assertEqual(header[-3:], ["resumed", "rollbacks", "skipped steps"])
+        counts = {row[0]: row[-3:] for row in rows}
+        self.assertEqual(counts.pop(f"uniform/{one.name}"), ["3", "2", "11"])
+        self.assertEqual(set(map(tuple, counts.values())), {("0", "0", "0")})
+        self.assertIn("went back to a checkpoint 2 times", page.text)
+
+    def test_runs_of_a_sweep_are_in_the_order_of_its_file(self):
+        folder = self.copy("swept")
+        shutil.rmtree(folder / "slow")
+        for run_folder in list(folder.glob("*/*")):
+            seed = json.loads((run_folder / "provenance.json").read_text())["seed"]
+            run_folder.rename(folder / f"{run_folder.parent.name}-seed={seed}")
+        cases = "cases:\n  uniform: {}\n  full: {}\n"
+        (folder / "sweep.yaml").write_text(f"base: a.yaml\n{cases}seeds: 3\n")
+        page = self.report(folder)
+        self.assertEqual([row[0] for row in page.rows("comparison")[1:]],
+                         ["uniform (baseline)", "full"])
+
     def test_figures_as_files_are_those_of_the_page(self):
         names = {re.sub("^s1-", "", name) for name in self.page.ids}
         names = {name for name in names if (self.root / "figures" / f"{name}.svg").exists()}

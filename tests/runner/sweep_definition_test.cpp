@@ -92,7 +92,7 @@ TEST_CASE("sweep: overrides come last and may move the sweep") {
       "cases: {a: {data.train_limit: 200}, b: {train.target: null}}\n"
       "grid: {optimizer.lr: [0.1, 0.2]}\n";
   const Sweep plain = folder.load(text);
-  const Sweep sweep = folder.load(text, {"train.epochs=9", "name=moved", "data.train_limit=80"});
+  const Sweep sweep = folder.load(text, {"train.epochs=9", "name=moved", "train.batch_size=20"});
   CHECK(sweep.name == "moved");
   CHECK(sweep.folder == folder / "runs/moved");
   CHECK(labels(sweep) == labels(plain));
@@ -100,7 +100,7 @@ TEST_CASE("sweep: overrides come last and may move the sweep") {
     RunConfig expected = plain.jobs[i].config;
     CHECK(expected.experiment.train.epochs == 3);
     expected.experiment.train.epochs = 9;
-    expected.experiment.data.train_limit = 80;
+    expected.experiment.train.batch_size = 20;
     CHECK(to_yaml(sweep.jobs[i].config) == to_yaml(expected));
     CHECK(sweep.jobs[i].folder == folder / "runs/moved/" + sweep.jobs[i].label);
   }

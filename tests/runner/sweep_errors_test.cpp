@@ -169,6 +169,19 @@ TEST_CASE("sweep: overrides that make no sense here") {
         "s.yaml");
   CHECK_THAT(folder.refusal(text, {"train.epochs=1"}), Catch::Contains("differ in train.epochs"));
   CHECK_THAT(folder.refusal(text, {"seed=1"}), Catch::Contains("differ in seed"));
+  const std::string cases =
+      "base: base.yaml\nset: {train.target.value: 0.5}\n"
+      "cases: {a: {optimizer.type: sgd}, b: {train.target: null}}\n";
+  CHECK(folder.refusal(cases, {"optimizer.lr=0.1", "train.epochs=1"}).empty());
+  CHECK_THAT(
+      folder.refusal(cases, {"optimizer.type=muon"}),
+      Catch::StartsWith("78: ") && Catch::Contains("differ in optimizer.type; change it in"));
+  for (const std::string over : {"train.target.value=0.7", "train.target=null"}) {
+    CHECK_THAT(folder.refusal(cases, {over}), Catch::Contains("differ in train.target; change"));
+  }
+  CHECK_THAT(folder.refusal("base: base.yaml\ncases: {a: {train.target.value: 0.5}, b: }\n",
+                            {"train.target=null"}),
+             Catch::Contains("differ in train.target.value; change"));
   CHECK_THAT(folder.refusal(text, {"optimizer.lt=1"}),
              Catch::StartsWith("78: override 'optimizer.lt=1': unknown key"));
   CHECK_THAT(folder.refusal(text, {"name=a/b"}), Catch::StartsWith("78: override 'name=a/b'"));

@@ -116,14 +116,35 @@ TEST_CASE("what another process finished in the meantime is not done again") {
   CHECK(s.starts(0) == 0);
 }
 
-TEST_CASE("a folder that stays in use fails the job in the end, and only that") {
+TEST_CASE("a folder that stays in use is left to the other process, which is no failure") {
   Scripted s(kTwo, kDone);
   s.options.lock_wait = std::chrono::milliseconds(200);
   prepare_jobs(s.sweep);
   const FolderLock held(s.sweep.jobs[0].folder);
-  CHECK(s.run().state == JobState::failed);
+  CHECK(s.run().state == JobState::left);
+  CHECK(s.result.end == SweepEnd::complete);
+  CHECK(s.result.report.count(JobState::failed) == 0);
+  CHECK(s.watcher.events[1] == labels(s.sweep)[0] + " waiting");
+  CHECK(s.watcher.events.back() == labels(s.sweep)[0] + " left");
   CHECK(s.result.report.jobs[0].reason ==
         "another process is at work in " + s.sweep.jobs[0].folder);
   CHECK(s.result.report.jobs[1].state == JobState::done);
   CHECK(s.starts(0) == 0);
+}
+
+TEST_CASE(
+    "jobs whose folders go away, before they start or while they run, fail and the sweep goes on") {
+  Scripted s("name: s\nbase: base.yaml\nseeds: 4\n",
+             "case $PWD in *seed=2) rm -r \"$PWD\"; exit 70;; esac\n" + kDone);
+  s.watcher.on_event = [&](const SweepReport&, const JobReport& job) {
+    if (job.state == JobState::done) std::filesystem::remove_all(s.sweep.jobs[1].folder);
+  };
+  CHECK(s.run().state == JobState::done);
+  CHECK(s.result.end == SweepEnd::complete);
+  CHECK_THAT(s.result.report.jobs[1].reason,
+             Catch::StartsWith("no run folder " + s.sweep.jobs[1].folder));
+  CHECK_THAT(s.result.report.jobs[2].reason,
+             Catch::StartsWith("no run folder " + s.sweep.jobs[2].folder));
+  CHECK(s.result.report.count(JobState::failed) == 2);
+  CHECK(s.result.report.jobs[3].state == JobState::done);
 }

@@ -2,7 +2,11 @@
 // A few steps on the synthetic set, small enough for tests.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "compare.h"
 #include "test_backend.h"
@@ -28,15 +32,17 @@ inline Experiment small_experiment() {
 class Recorder final : public TrainObserver {
  public:
   explicit Recorder(std::int64_t stop_after = -1) : stop_after_(stop_after) {}
-  void on_step(std::int64_t) override {}
+  void on_step(std::int64_t) override { ++steps_; }
   void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
-  bool stop_requested() override { return ++steps_ == stop_after_; }
+  bool stop_requested() override { return stop_after_ >= 0 && steps_ >= stop_after_; }
   bool checkpoint_requested() override { return every_step; }
-  void on_checkpoint(const Checkpoint& checkpoint, bool) override {
+  void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
     checkpoints.push_back(checkpoint);
+    if (best) best_step = checkpoint.step;
   }
   std::vector<MetricsRow> rows;
   std::vector<Checkpoint> checkpoints;
+  std::int64_t best_step = -1;
   bool every_step = false;  // ask for a checkpoint after every step
 
  private:
@@ -64,7 +70,11 @@ struct Finished {
 // The training images as configured; on an emulated device evaluating all test images takes long.
 inline Dataset small_dataset(const Experiment& experiment) {
   constexpr int kFewer = 96;
-  Dataset data = load_dataset(experiment.data);
+  static std::map<std::string, Dataset> loaded;  // tests ask for the same few again and again
+  const std::string key =
+      fmt::format("{} {}", experiment.data.dataset, experiment.data.train_limit);
+  if (!loaded.contains(key)) loaded.emplace(key, load_dataset(experiment.data));
+  Dataset data = loaded.at(key);
   if (testing_cpu() || data.test.count() < kFewer) return data;
   data.test.labels.resize(kFewer);
   data.test.images.resize(kFewer * data.image.size());

@@ -63,6 +63,7 @@ Experiment experiment_with(NonFinite policy) {
   e.train.non_finite.policy = policy;
   e.train.epochs = 2;  // 12 steps
   e.train.checkpoint.every_epochs.reset();
+  e.train.checkpoint.best = false;
   return e;
 }
 

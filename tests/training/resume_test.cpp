@@ -30,12 +30,14 @@ Experiment experiment_of(OptimizerType optimizer, SamplingScheme scheme) {
   e.train.eval_every_epochs.reset();
   e.train.eval_train_images = 32;
   e.train.checkpoint.every_epochs.reset();
+  e.train.checkpoint.best = false;
   return e;
 }
 
 Dataset few_images(const Experiment& experiment) {
   constexpr int kTest = 32;
-  Dataset data = load_dataset(experiment.data);
+  static const Dataset whole = load_dataset(experiment.data);  // the same in all cases
+  Dataset data = whole;
   data.test.labels.resize(kTest);
   data.test.images.resize(kTest * data.image.size());
   return data;
@@ -93,26 +95,62 @@ Ended run_from(const Experiment& experiment, const Checkpoint* from, Recorder& r
 
 }  // namespace
 
-TEST_CASE("a run that is cut after any step goes on bit for bit", "[large]") {
-  for (const OptimizerType optimizer :
-       {OptimizerType::sgd, OptimizerType::adamw, OptimizerType::muon}) {
-    for (const SamplingScheme scheme : {SamplingScheme::uniform, SamplingScheme::tau_nice}) {
-      const Experiment experiment = experiment_of(optimizer, scheme);
-      Recorder plain;
-      const Ended uncut = run_from(experiment, nullptr, plain);
-      REQUIRE(uncut.end.step == kSteps);
-      Recorder saving;
-      saving.every_step = true;
-      REQUIRE(ends_like(uncut, run_from(experiment, nullptr, saving)));  // saving changes nothing
-      REQUIRE(saving.checkpoints.size() == kSteps);
-      for (int cut = 1; cut < kSteps; ++cut) {
-        CAPTURE(static_cast<int>(optimizer), static_cast<int>(scheme), cut);
-        Recorder rest;
-        const Checkpoint& at = saving.checkpoints[static_cast<std::size_t>(cut) - 1];
-        REQUIRE(at.step == cut);
-        REQUIRE(ends_like(uncut, run_from(experiment, &at, rest)));
-      }
+namespace {
+
+void check_every_cut(OptimizerType optimizer, SamplingScheme scheme) {
+  const Experiment experiment = experiment_of(optimizer, scheme);
+  Recorder plain;
+  const Ended uncut = run_from(experiment, nullptr, plain);
+  REQUIRE(uncut.end.step == kSteps);
+  Recorder saving;
+  saving.every_step = true;
+  REQUIRE(ends_like(uncut, run_from(experiment, nullptr, saving)));  // saving changes nothing
+  REQUIRE(saving.checkpoints.size() == kSteps);
+  for (int cut = 1; cut < kSteps; ++cut) {
+    CAPTURE(static_cast<int>(scheme), cut);
+    Recorder rest;
+    const Checkpoint& at = saving.checkpoints[static_cast<std::size_t>(cut) - 1];
+    REQUIRE(at.step == cut);
+    REQUIRE(ends_like(uncut, run_from(experiment, &at, rest)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an SGD run that is cut after any step goes on bit for bit", "[large]") {
+  check_every_cut(OptimizerType::sgd, SamplingScheme::uniform);
+  check_every_cut(OptimizerType::sgd, SamplingScheme::tau_nice);
+}
+
+TEST_CASE("an AdamW run that is cut after any step goes on bit for bit", "[large]") {
+  check_every_cut(OptimizerType::adamw, SamplingScheme::uniform);
+  check_every_cut(OptimizerType::adamw, SamplingScheme::tau_nice);
+}
+
+TEST_CASE("a Muon run that is cut after any step goes on bit for bit", "[large]") {
+  check_every_cut(OptimizerType::muon, SamplingScheme::uniform);
+  check_every_cut(OptimizerType::muon, SamplingScheme::tau_nice);
+}
+
+TEST_CASE("the best checkpoint is that of the best evaluation, whenever others are made") {
+  Experiment experiment = experiment_of(OptimizerType::muon, SamplingScheme::uniform);
+  experiment.train.eval_every_steps = 7;
+  experiment.train.checkpoint.every_steps = 20;
+  for (const bool best : {true, false}) {
+    experiment.train.checkpoint.best = best;
+    Recorder recorder;
+    run_from(experiment, nullptr, recorder);
+    std::int64_t expected = -1;
+    double accuracy = 0.0;
+    for (const MetricsRow& row : recorder.rows) {
+      if (!row.has(Metric::test_accuracy) || row[Metric::test_accuracy] <= accuracy) continue;
+      accuracy = row[Metric::test_accuracy];
+      expected = static_cast<std::int64_t>(row[Metric::step]);
     }
+    REQUIRE(expected > 0);
+    CHECK(expected % 20 != 0);  // else this shows nothing
+    CHECK(recorder.best_step == (best ? expected : -1));
+    if (!best) CHECK(recorder.checkpoints.size() == 3);
   }
 }
 

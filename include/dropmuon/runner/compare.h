@@ -24,30 +24,42 @@ using Costs = std::array<double, kCostCount>;  // all infinite: the target was m
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
+// One process that worked on a run.
+struct RunOrigin {
+  NamedValues machine;  // device, name, threads, libraries and how the program was built
+  std::string host;     // two hosts may have machines of one kind
+  std::string data;     // data set with the hashes of its files
+};
+
 // A run folder, read and checked.
 struct ComparedRun {
   std::string folder;
   std::string name;
   std::uint64_t seed = 0;
-  std::string status;        // done or diverged
-  NamedValues settings;      // the resolved config by dotted key, in the order of the schema
-  NamedValues machine;       // device, name, threads, libraries and how the program was built
-  NamedValues last_machine;  // where it was resumed last; else the same
-  std::string host;          // two hosts may have machines of one kind
-  std::string data;          // data set with the hashes of its files
-  std::string digest;        // of config and metrics: two folders with the same one are copies
+  std::string status;              // done or diverged
+  NamedValues settings;            // the resolved config by dotted key, in the order of the schema
+  std::vector<RunOrigin> origins;  // where it began, then everywhere it was resumed
+  std::string digest;  // of config and metrics: two folders with the same one are copies
   std::optional<Target> own_target;
   std::vector<MetricsRow> evaluations;  // rows of metrics.jsonl that have a test accuracy
   double final_accuracy = 0.0;          // of the last evaluation, on the test set
   double best_accuracy = 0.0;
   double seconds_per_step = 0.0;  // over the whole run; 0 without steps
-  Costs costs{};                  // to the target of the comparison
+  std::uint64_t rollbacks = 0;    // the undone steps are in seconds and flops, but not in steps
+  std::uint64_t skipped_steps = 0;
+  Costs costs{};  // to the target of the comparison
 };
 
 // The folders of runs at or below `path`, sorted: at most three folders deep, as in
 // runs/NAME/STAMP. A run folder has at least two of config.yaml, provenance.json, metrics.jsonl,
 // summary.json and STATUS. Throws Error(missing_input) if there is no such folder or no run in it.
 std::vector<std::string> find_run_folders(const std::string& path);
+
+// The run folders of all paths, path by path. But runs of one sweep are, among themselves, in the
+// order in which the sweep.yaml beside them lists their cases, then the values of its grid, however
+// they are given: its folder, or its runs one by one. Those that it does not name come last; a
+// folder without a sweep.yaml, or with one that cannot be read, changes nothing.
+std::vector<std::string> runs_in_order(const std::vector<std::string>& paths);
 
 // Throws Error(bad_data), naming folder and file, for a run that is damaged or did not end: STATUS
 // waiting, running, stopped or failed. A diverged run has ended; it missed what it missed.
@@ -95,7 +107,9 @@ enum class BadRuns { refuse, leave_out };
 struct CompareOptions {
   std::vector<std::string> paths;
   std::optional<Target> target;  // none: that of the runs' configs, which must agree
-  std::string baseline;          // label, part of one, name or folder; "": the first run's group
+  // A group's label, part of one, a name or a folder; "": the group of the first run, which in a
+  // sweep is of its first case.
+  std::string baseline;
   MixedMachines machines = MixedMachines::refuse;
   BadRuns bad_runs = BadRuns::refuse;
 };

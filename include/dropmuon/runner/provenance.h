@@ -17,8 +17,13 @@ std::string program_version();  // "0.1.0 (commit 1a2b3c4d5e6f)"
 // How this program was built: compiler, build type, instruction set; name and value.
 std::vector<std::pair<std::string, std::string>> build_facts();
 
-// A JSON document. `command` is the command line as typed.
-std::string provenance_json(const RunConfig& config, const DeviceInfo& device,
+// A JSON document about the process that is about to train. `command` is the command line as typed.
+struct ProvenanceFacts {
+  std::string config_hash;  // of the text of config.yaml
+  std::uint64_t seed = 0;
+  std::string initial_weights;  // "<file> sha256 <hash>", or "" if they are random
+};
+std::string provenance_json(const ProvenanceFacts& facts, const DeviceInfo& device,
                             const Dataset& dataset, const std::vector<std::string>& command);
 
 }  // namespace dropmuon

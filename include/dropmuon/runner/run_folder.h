@@ -8,17 +8,19 @@
 
 namespace dropmuon {
 
-// Files: config.yaml (resolved), provenance.json, metrics.csv, metrics.jsonl, log.txt,
-// checkpoints/, weights.safetensors, summary.json, and STATUS, one word: waiting (a job of a sweep
-// that has not begun), running, done, stopped, diverged, failed. What a resume adds to provenance
-// is in provenance_resume.json.
+// Files: config.yaml (resolved), provenance.json (of the process that began the run; one line for
+// each that went on with it is in provenance_resume.jsonl), metrics.csv, metrics.jsonl, log.txt,
+// checkpoints/, and STATUS, one word: waiting (a job of a sweep that has not begun), running, done,
+// stopped, diverged, failed. At its end summary.json, and weights.safetensors unless it diverged;
+// if it failed error.txt.
 class RunFolder {
  public:
   // A new folder, never an existing one. Throws Error(cannot_write).
   static RunFolder create(const RunConfig& config);
   // One that is there. Throws Error(missing_input).
   static RunFolder open(const std::string& path);
-  // The newest run of a configuration's name that is there. Throws Error(missing_input).
+  // The newest run of exactly this configuration that has not ended, or else that has. Throws
+  // Error(missing_input).
   static RunFolder latest(const RunConfig& config);
 
   const std::string& path() const { return path_; }
@@ -28,6 +30,8 @@ class RunFolder {
   void write(const std::string& name, const std::string& text) const;
   void set_status(const std::string& status) const { write("STATUS", status + "\n"); }
   std::string status() const;  // "" if there is none
+  // Of the text of config.yaml: what a run is, even if a later program would write it otherwise.
+  std::string config_hash() const;
 
  private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}

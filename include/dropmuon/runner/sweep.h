@@ -45,15 +45,16 @@ struct Sweep {
 //
 // A key that an axis varies has no value elsewhere in the file, and seed, name and runs_dir of the
 // base do not count. `overrides` ("train.epochs=1") apply to every job, after all of the above;
-// name and runs_dir move the sweep, and what the jobs differ in cannot be overridden. Throws
+// name and runs_dir move the sweep, and what cases, axes and seeds set cannot be overridden. Throws
 // Error(missing_input) for a file that is not there and Error(bad_config), with file, line and
 // column, for an unknown key or axis, an empty grid, a value that its key refuses, or two jobs
 // with the same folder.
 Sweep load_sweep(const std::string& path, const std::vector<std::string>& overrides);
 
 // Makes the folders of all jobs, each with its config.yaml and, if it is new, STATUS `waiting`; and
-// sweep.yaml, the definition, beside them. Jobs that are there stay as they are. Throws
-// Error(bad_config) if a folder holds another configuration, Error(cannot_write).
+// sweep.yaml, the definition, beside them. Jobs that are there stay as they are. Warns of runs
+// there that are none of the jobs. Throws Error(bad_config) if a folder holds another
+// configuration, Error(cannot_write).
 void prepare_jobs(const Sweep& sweep);
 
 // What `sweep --dry-run` prints: every job with its status, steps, expected FLOPs and, at the

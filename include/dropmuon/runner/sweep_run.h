@@ -15,8 +15,9 @@
 
 namespace dropmuon {
 
-// done and diverged are for good; the others are waiting jobs for the next invocation.
-enum class JobState { waiting, running, done, diverged, stopped, failed };
+// done and diverged are for good; the others are waiting jobs for the next invocation. left:
+// another process was at work in its folder for too long to wait.
+enum class JobState { waiting, running, done, diverged, stopped, failed, left };
 const std::string& name_of(JobState state);
 inline bool is_finished(JobState state) {
   return state == JobState::done || state == JobState::diverged;

@@ -58,12 +58,17 @@ class MetricsRow {
 class MetricsWriter {
  public:
   // New files; or, to go on after `steps_done` steps, what is there up to them: rows that a killed
-  // run wrote after its last checkpoint will be written again.
+  // run wrote after its last checkpoint will be written again. Throws Error(bad_data) if either
+  // file lacks the row of `logged_step`, the last one that belongs there.
   explicit MetricsWriter(const std::string& folder);
-  MetricsWriter(const std::string& folder, std::int64_t steps_done);
+  MetricsWriter(const std::string& folder, std::int64_t steps_done, std::int64_t logged_step);
   void write(const MetricsRow& row);
+  // Returns when a power cut would lose no row. Throws Error(cannot_write).
+  void sync();
 
  private:
+  [[noreturn]] void fail_to_write() const;
+
   std::string folder_;
   std::ofstream csv_;
   std::ofstream jsonl_;

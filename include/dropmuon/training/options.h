@@ -27,7 +27,8 @@ struct Target {
 struct CheckpointOptions {
   std::optional<int> every_epochs = 1;
   std::optional<std::int64_t> every_steps;
-  int keep = 2;  // the newest so many, and the best
+  int keep = 2;      // the newest so many, and the best
+  bool best = true;  // save at every evaluation with a new best test accuracy, too
 };
 
 // What to do about a loss or a tensor that is no longer finite.

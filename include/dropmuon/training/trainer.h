@@ -34,6 +34,7 @@ struct TrainResult {
   std::string problem;  // of a run that diverged: what was not finite, and where
   MetricsRow last;      // the last value of every metric
   double best_test_accuracy = 0.0;
+  std::int64_t best_step = 0;
   std::optional<TargetHit> target;
   std::vector<std::int64_t> layer_updates;  // per layer
   std::vector<std::int64_t> start_counts;   // steps whose first active layer was s, per s
@@ -72,6 +73,9 @@ class Trainer {
   // checkpoint of another network or optimizer.
   void restore(const Checkpoint& checkpoint);
   std::int64_t steps_done() const { return steps_done_; }
+  // The last step that run() has reported a row of, and that with the best test accuracy.
+  std::int64_t logged_step() const { return logged_step_; }
+  std::int64_t best_step() const { return result_.best_step; }
 
   Evaluation evaluate_train_sample() { return train_evaluator_->run(*network_); }
   Evaluation evaluate_test() { return test_evaluator_->run(*network_); }
@@ -90,7 +94,7 @@ class Trainer {
   void compute(const ActiveSet& computed);
   void move(const ActiveSet& active);
   void move_if_finite(const ActiveSet& active, const ActiveSet& computed);
-  std::string first_bad_gradient(const ActiveSet& computed) const;
+  std::string first_bad_gradient(const ActiveSet& computed);
   LossSums running_sums() const;
   void save(TrainObserver& observer, bool best);
   void diverge(const std::string& problem);
@@ -133,6 +137,7 @@ class Trainer {
   double learning_rate_ = 0.0;
   LossSums good_sums_{};  // NonFinite::skip: the running sums before this step
   int skips_in_a_row_ = 0;
+  std::vector<float> gradient_copy_;  // NonFinite::skip
   TrainResult result_;
 };
 

@@ -10,8 +10,8 @@
 
 namespace dropmuon {
 
-// Writes beside `path` first and renames, so a reader never sees half a file. Throws
-// Error(cannot_write).
+// Writes beside `path` first and renames, so a reader never sees half a file. The header's metadata
+// has the CRC-32C of each tensor, which read_weights() verifies. Throws Error(cannot_write).
 void save_weights(const std::string& path, Network& network, const Backend& backend);
 
 // Sets every parameter of the network from `tensors`; names and shapes must match exactly. Throws
@@ -26,6 +26,7 @@ void set_weights(const std::vector<NamedTensor>& tensors, const std::string& sou
 struct SavedWeights {
   std::vector<NamedTensor> tensors;
   std::string source;  // the file or the checkpoint's folder
+  std::string file;    // the file proper
 };
 SavedWeights read_weights(const std::string& path);
 

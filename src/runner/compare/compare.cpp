@@ -23,27 +23,25 @@ std::vector<ComparedRun> read_runs(const CompareOptions& options,
   std::vector<ComparedRun> runs;
   std::set<std::string> seen;
   std::map<std::string, std::string> digests;
-  for (const std::string& path : options.paths) {
-    for (const std::string& folder : find_run_folders(path)) {
-      std::error_code ignored;
-      if (!seen.insert(fs::canonical(folder, ignored).string()).second) {
-        warnings.push_back(fmt::format("run {} was given twice and is counted once", folder));
-        continue;
+  for (const std::string& folder : runs_in_order(options.paths)) {
+    std::error_code ignored;
+    if (!seen.insert(fs::canonical(folder, ignored).string()).second) {
+      warnings.push_back(fmt::format("run {} was given twice and is counted once", folder));
+      continue;
+    }
+    try {
+      ComparedRun run = read_run(folder);
+      const auto [other, first] = digests.emplace(run.digest, folder);
+      if (first) {
+        runs.push_back(std::move(run));
+      } else {
+        warnings.push_back(fmt::format("run {} is a copy of {} (the same metrics) and is left out",
+                                       folder, other->second));
       }
-      try {
-        ComparedRun run = read_run(folder);
-        const auto [other, first] = digests.emplace(run.digest, folder);
-        if (first) {
-          runs.push_back(std::move(run));
-        } else {
-          warnings.push_back(fmt::format(
-              "run {} is a copy of {} (the same metrics) and is left out", folder, other->second));
-        }
-      } catch (const Error& error) {
-        if (options.bad_runs == BadRuns::refuse) throw;
-        const std::string message = error.what();
-        warnings.push_back("left out: " + message.substr(0, message.rfind(';')));
-      }
+    } catch (const Error& error) {
+      if (options.bad_runs == BadRuns::refuse) throw;
+      const std::string message = error.what();
+      warnings.push_back("left out: " + message.substr(0, message.rfind(';')));
     }
   }
   if (runs.empty()) fail(ExitCode::bad_data, "no run is left to compare: all are bad");
@@ -68,17 +66,17 @@ std::string difference(const NamedValues& a, const NamedValues& b) {
   return "";
 }
 
-void add_machine(const ComparedRun& first, const ComparedRun& run, const NamedValues& machine,
+void add_machine(const ComparedRun& first, const ComparedRun& run, const RunOrigin& origin,
                  const CompareOptions& options, Comparison& result) {
-  const std::string differs = difference(first.machine, machine);
+  const std::string differs = difference(first.origins.front().machine, origin.machine);
   if (!differs.empty() && options.machines == MixedMachines::refuse) {
-    const std::string where = &machine == &run.last_machine ? " (where it was resumed)" : "";
+    const std::string where = &origin == &run.origins.front() ? "" : " (where it was resumed)";
     fail(ExitCode::bad_data,
          "{} and {}{} come from different machines or builds: {}; their seconds do not compare; "
          "--force compares them anyway",
          first.folder, run.folder, where, differs);
   }
-  const std::string line = machine_line(machine);
+  const std::string line = machine_line(origin.machine);
   if (std::find(result.machines.begin(), result.machines.end(), line) == result.machines.end()) {
     result.machines.push_back(line);
   }
@@ -89,15 +87,19 @@ void check_machines(const std::vector<ComparedRun>& runs, const CompareOptions& 
   std::set<std::string> hosts;
   std::map<std::string, std::string> data;  // of each data set
   for (const ComparedRun& run : runs) {
-    add_machine(runs.front(), run, run.machine, options, result);
-    add_machine(runs.front(), run, run.last_machine, options, result);
-    hosts.insert(run.host);
+    std::string dataset;
     for (const auto& [key, value] : run.settings) {
-      if (key != "data.dataset") continue;
-      const auto [other, first] = data.emplace(value, run.data);
-      if (first || other->second == run.data) continue;
+      if (key == "data.dataset") dataset = value;
+    }
+    bool other_data = false;
+    for (const RunOrigin& origin : run.origins) {
+      add_machine(runs.front(), run, origin, options, result);
+      hosts.insert(origin.host);
+      other_data |= data.emplace(dataset, origin.data).first->second != origin.data;
+    }
+    if (other_data) {
       result.warnings.push_back(
-          fmt::format("run {} read other {} files than runs before it", run.folder, value));
+          fmt::format("run {} read other {} files than runs before it", run.folder, dataset));
     }
   }
   if (result.machines.size() > 1) {
@@ -108,6 +110,36 @@ void check_machines(const std::vector<ComparedRun>& runs, const CompareOptions& 
     result.warnings.push_back(
         fmt::format("the runs come from {} hosts with machines of one kind", hosts.size()));
   }
+}
+
+// --- accidents --------------------------------------------------------------------------------
+
+// A line for each run that had any, or one for all if those would bury the other warnings.
+void warn_of(const std::vector<ComparedRun>& runs, std::uint64_t ComparedRun::*times,
+             const std::string& what, const std::string& effect,
+             std::vector<std::string>& warnings) {
+  constexpr std::size_t kManyRuns = 5;
+  std::vector<std::string> lines;
+  std::uint64_t sum = 0;
+  for (const ComparedRun& run : runs) {
+    if (run.*times == 0) continue;
+    sum += run.*times;
+    lines.push_back(fmt::format("run {} {} {}: {}", run.folder, what,
+                                run.*times == 1 ? "once" : fmt::format("{} times", run.*times),
+                                effect));
+  }
+  if (lines.size() > kManyRuns) {
+    lines = {fmt::format("{} of {} runs {}, {} times in all: {}", lines.size(), runs.size(), what,
+                         sum, effect)};
+  }
+  warnings.insert(warnings.end(), lines.begin(), lines.end());
+}
+
+void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings) {
+  warn_of(runs, &ComparedRun::rollbacks, "went back to a checkpoint",
+          "undone steps are in the seconds and FLOPs, not in the steps", warnings);
+  warn_of(runs, &ComparedRun::skipped_steps, "left out a step",
+          "such a step counts, but moved no weight", warnings);
 }
 
 // --- the target -------------------------------------------------------------------------------
@@ -229,6 +261,7 @@ Comparison compare_runs(const CompareOptions& options) {
   Comparison result;
   std::vector<ComparedRun> runs = read_runs(options, result.warnings);
   check_machines(runs, options, result);
+  warn_of_accidents(runs, result.warnings);
   result.target = common_target(runs, options);
   apply_target(runs, result);
   result.groups = make_groups(std::move(runs));

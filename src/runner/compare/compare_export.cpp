@@ -125,7 +125,10 @@ Json json(const ComparedRun& run, const std::optional<Target>& target) {
               {"status", run.status},
               {"final_test_accuracy", run.final_accuracy},
               {"best_test_accuracy", run.best_accuracy},
-              {"seconds_per_step", run.seconds_per_step}};
+              {"seconds_per_step", run.seconds_per_step},
+              {"resumed", run.origins.size() - 1},
+              {"rollbacks", run.rollbacks},
+              {"skipped_steps", run.skipped_steps}};
   for (const auto& [key, value] : run.settings) out["settings"][key] = value;
   for (std::size_t i = 0; target && i < kCostCount; ++i) {
     out["to_target"][name_of(static_cast<Cost>(i))] = json(run.costs[i]);

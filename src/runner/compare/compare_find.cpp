@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: MIT
+// Where runs are, and in which order.
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "../config/config_text.h"
+#include "../sweep/sweep_definition.h"
+#include "../sweep/sweep_label.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/runner/compare.h>
 
@@ -39,7 +47,81 @@ void collect(const fs::path& folder, int depth, std::vector<std::string>& found)
   }
 }
 
+// --- the order of a sweep's runs ----------------------------------------------------------------
+
+// What the folders of a sweep's jobs begin with, each with its place.
+using LabelPlaces = std::map<std::string, std::size_t>;
+
+LabelPlaces label_places(const SweepDefinition& sweep) {
+  std::vector<std::string> paths;
+  double points = 1.0;
+  for (const GridAxis& axis : sweep.grid) {
+    paths.push_back(axis.path);
+    points *= static_cast<double>(axis.values.size());
+  }
+  if (points > static_cast<double>(kMaxSweepJobs)) return {};
+  for (const RandomAxis& axis : sweep.random.axes) paths.push_back(axis.path);
+  const std::map<std::string, std::string> names = short_names(paths);
+  LabelPlaces places;
+  for (const SweepCase& each : sweep.cases) {
+    for (const SweepPoint& point : grid_points(sweep.grid)) {
+      std::string label = each.name;
+      for (const SweepSetting& setting : point) {
+        label += fmt::format("{}{}={}", label.empty() ? "" : "-", names.at(setting.path),
+                             label_value(canonical_value(setting.path, setting.value)));
+      }
+      places.emplace(label, places.size());
+    }
+  }
+  return places;
+}
+
+// None if there is no such file, or one that is no sweep.
+LabelPlaces read_label_places(const std::string& sweep_file) {
+  try {
+    const std::string text = read_config_text(sweep_file);
+    return label_places(read_sweep_definition(parse_yaml(text), sweep_file));
+  } catch (const std::runtime_error&) {  // Error or TextError
+    return {};
+  }
+}
+
+// Of the longest label that `name` begins with, as "uniform-masked" in "uniform-masked-seed=0".
+std::size_t place_of(const std::string& name, const LabelPlaces& places) {
+  for (std::size_t end = name.size(); end != 0 && end != std::string::npos;
+       end = name.rfind('-', end - 1)) {
+    const auto found = places.find(name.substr(0, end));
+    if (found != places.end()) return found->second;
+  }
+  return places.size();
+}
+
 }  // namespace
+
+std::vector<std::string> runs_in_order(const std::vector<std::string>& paths) {
+  std::vector<std::string> folders;
+  for (const std::string& path : paths) {
+    for (std::string& folder : find_run_folders(path)) folders.push_back(std::move(folder));
+  }
+  std::map<fs::path, std::vector<std::size_t>> together;  // by the folder that they are in
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    std::error_code ignored;
+    const fs::path whole = fs::canonical(folders[i], ignored);
+    names.push_back(whole.filename().string());
+    together[whole.parent_path()].push_back(i);
+  }
+  std::vector<std::string> ordered = folders;
+  for (const auto& [parent, members] : together) {
+    const LabelPlaces places = read_label_places((parent / "sweep.yaml").string());
+    std::vector<std::size_t> sorted = members;
+    std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
+      return place_of(names[a], places) < place_of(names[b], places);
+    });
+    for (std::size_t i = 0; i < members.size(); ++i) ordered[members[i]] = folders[sorted[i]];
+  }
+  return ordered;
+}
 
 std::vector<std::string> find_run_folders(const std::string& path) {
   std::error_code ignored;

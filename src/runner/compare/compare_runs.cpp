@@ -66,6 +66,14 @@ class RunReader {
     return found->get<std::string>();
   }
 
+  // How often something happened; not there: never.
+  std::uint64_t count_at(const std::string& file, const Json& json, const std::string& key) const {
+    const auto found = json.find(key);
+    if (found == json.end()) return 0;
+    if (!found->is_number_unsigned()) bad(file, fmt::format("no count '{}'", key));
+    return found->get<std::uint64_t>();
+  }
+
   // NaN for what was not finite when it was written.
   double number_at(const std::string& file, const Json& json, const std::string& key) const {
     const auto found = json.find(key);
@@ -89,7 +97,9 @@ class RunReader {
 
   void read_config();
   NamedValues machine_in(const std::string& file, const Json& json) const;
+  RunOrigin origin_in(const std::string& file, const Json& json) const;
   void read_provenance();
+  void read_resumes();
   void read_metrics();
   void add_row(const Json& json, std::size_t line);
   void read_summary();
@@ -153,22 +163,37 @@ NamedValues RunReader::machine_in(const std::string& file, const Json& json) con
   return facts;
 }
 
+RunOrigin RunReader::origin_in(const std::string& file, const Json& json) const {
+  RunOrigin origin{.machine = machine_in(file, json)};
+  const Json& machine = json.at("machine");
+  if (machine.contains("host")) origin.host = text_at(file, machine, "host");
+  const Json data = json.value("data", Json());
+  if (data.is_object() && data.contains("sha256")) origin.data = data["sha256"].dump();
+  return origin;
+}
+
+// A line for each process that went on with the run. One without an end was killed while it wrote
+// that, before it did anything.
+void RunReader::read_resumes() {
+  const std::string file = "provenance_resume.jsonl";
+  std::error_code ignored;
+  if (!fs::exists(run_.folder + "/" + file, ignored)) return;
+  const std::string text = text_of(file);
+  std::size_t line = 1;
+  std::size_t begin = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    const std::string where = fmt::format("line {}: ", line++);
+    run_.origins.push_back(
+        origin_in(file, object_in(file, text.substr(begin, end - begin), where)));
+    begin = end + 1;
+  }
+}
+
 void RunReader::read_provenance() {
   const std::string file = "provenance.json";
   const Json json = object_in(file, text_of(file), "");
-  run_.machine = machine_in(file, json);
-  run_.last_machine = run_.machine;
-  const std::string resumed = "provenance_resume.json";
-  std::error_code ignored;
-  if (fs::exists(run_.folder + "/" + resumed, ignored)) {
-    run_.last_machine = machine_in(resumed, object_in(resumed, text_of(resumed), ""));
-  }
-  const Json machine = json.at("machine");
-  run_.host = machine.contains("host") ? text_at(file, machine, "host") : "";
-  if (json.contains("data")) {
-    const Json& data = json["data"];
-    run_.data = data.is_object() && data.contains("sha256") ? data["sha256"].dump() : "";
-  }
+  run_.origins = {origin_in(file, json)};
+  read_resumes();
   // The hash of config.yaml was noted when it was written.
   const std::string noted = text_at(file, json, "config_hash");
   if (noted != config_hash_) {
@@ -235,6 +260,8 @@ void RunReader::read_summary() {
   demand("step", last_row_[Metric::step]);
   demand("time/train_s", last_row_[Metric::train_seconds]);
   demand("test/accuracy", run_.final_accuracy);
+  run_.rollbacks = count_at(file, json, "rollbacks");
+  run_.skipped_steps = count_at(file, json, "skipped_steps");
   if (!run_.own_target || !json.contains("target/step")) return;
   const double step =
       costs_to_target(run_, *run_.own_target)[static_cast<std::size_t>(Cost::steps)];

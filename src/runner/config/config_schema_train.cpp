@@ -100,8 +100,11 @@ std::vector<ConfigKey> train_keys() {
                   "Save the state every N steps, besides every N epochs.",
                   DM_FIELD(experiment.train.checkpoint.every_steps)),
       integer_key("checkpoint.keep", {1, 1000},
-                  "Checkpoints that are kept: the newest N, and the best by test accuracy.",
+                  "Checkpoints that are kept: the newest N, and the best.",
                   DM_FIELD(experiment.train.checkpoint.keep)),
+      flag_key("checkpoint.best",
+               "Save the state at every evaluation with a new best test accuracy, too.",
+               DM_FIELD(experiment.train.checkpoint.best)),
       flag_key("log.tensorboard", "Write an event file for TensorBoard too.",
                DM_FIELD(log.tensorboard)),
   };

@@ -20,17 +20,27 @@
 namespace dropmuon {
 namespace {
 
+bool is_within(const std::string& path, const std::string& section) {
+  return path == section || path.starts_with(section + ".");
+}
+
 // An override of something that the jobs differ in would make them the same under other names.
 void check_overrides(const std::string& path, const SweepDefinition& definition,
                      const std::vector<std::string>& overrides) {
   std::vector<std::string> varied = {"seed"};
+  for (const SweepCase& each : definition.cases) {
+    for (const SweepSetting& setting : each.settings) varied.push_back(setting.path);
+  }
   for (const GridAxis& axis : definition.grid) varied.push_back(axis.path);
   for (const RandomAxis& axis : definition.random.axes) varied.push_back(axis.path);
   for (const std::string& item : overrides) {
     const std::string key = item.substr(0, item.find('='));
-    if (std::find(varied.begin(), varied.end(), key) == varied.end()) continue;
+    const auto found = std::find_if(varied.begin(), varied.end(), [&](const std::string& other) {
+      return is_within(key, other) || is_within(other, key);
+    });
+    if (found == varied.end()) continue;
     fail(ExitCode::bad_config, "override '{}': the jobs of the sweep differ in {}; change it in {}",
-         one_line(item), key, path);
+         one_line(item), *found, path);
   }
 }
 

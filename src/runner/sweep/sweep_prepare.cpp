@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "sweep_warn.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/runner/sweep.h>
@@ -86,6 +87,7 @@ void prepare_jobs(const Sweep& sweep) {
   if (!files.exists(definition) || files.read_file(definition) != sweep.definition) {
     files.replace_file(definition, sweep.definition);
   }
+  warn_of_strangers(sweep);
 }
 
 }  // namespace dropmuon

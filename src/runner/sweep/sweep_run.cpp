@@ -3,31 +3,15 @@
 #include <array>
 
 #include "sweep_run_scheduler.h"
+#include "sweep_warn.h"
 #include <dropmuon/core/file_system.h>
-#include <dropmuon/core/log.h>
 #include <dropmuon/runner/run_folder.h>
 #include <dropmuon/runner/sweep_run.h>
 
 namespace dropmuon {
-namespace {
-
-// What asks for more threads than its slot has would be slow, and slow in another way than its
-// neighbours.
-void warn_of_threads(const Sweep& sweep, std::size_t share) {
-  const auto greedy = [&](const SweepJob& job) {
-    return job.config.device.threads > static_cast<int>(share);
-  };
-  const auto job = std::find_if(sweep.jobs.begin(), sweep.jobs.end(), greedy);
-  if (job == sweep.jobs.end()) return;
-  log::warning("threads: {} of {} is more than the {} CPU{} of each slot; threads: auto fits",
-               job->config.device.threads, job->label, share, share == 1 ? "" : "s");
-}
-
-}  // namespace
-
 const std::string& name_of(JobState state) {
-  static const std::array<std::string, 6> kNames = {"waiting",  "running", "done",
-                                                    "diverged", "stopped", "failed"};
+  static const std::array<std::string, 7> kNames = {"waiting", "running", "done", "diverged",
+                                                    "stopped", "failed",  "left"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -42,14 +26,18 @@ std::size_t SweepReport::finished() const {
 
 SweepResult run_sweep(const Sweep& sweep, const SweepRunOptions& options,
                       const SweepControl& control, SweepView& view) {
+  const std::vector<int> usable = usable_cpus();
+  std::size_t share = usable.size();
   std::vector<std::vector<int>> cpus;
   if (options.slots > 1) {
-    cpus = split_cpus(usable_cpus(), options.slots);
-    warn_of_threads(sweep, cpus.front().size());
+    cpus = split_cpus(usable, options.slots);
+    share = cpus.front().size();
+    warn_of_greed(sweep, share);
   }
   FileSystem::real().create_folders(sweep.folder);
   const FolderLock lock(sweep.folder);
   prepare_jobs(sweep);
+  warn_of_other_threads(sweep, share);
   return Scheduler(sweep, options, control, view, std::move(cpus)).run();
 }
 

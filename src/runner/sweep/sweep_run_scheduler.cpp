@@ -151,7 +151,13 @@ void Scheduler::start(const Waiting& next, std::size_t slot) {
     wait_for_other(next);
     return;
   }
-  const JobState stored = stored_state(job.folder);
+  JobState stored = JobState::waiting;
+  try {
+    stored = stored_state(job.folder);
+  } catch (const Error& error) {  // its folder has gone
+    failed(job, error.what(), Again::no);
+    return;
+  }
   if (!is_finished(stored)) {
     launch(next.job, slot);
     return;
@@ -172,7 +178,10 @@ void Scheduler::wait_for_other(Waiting next) {
     view_.on_job(report_, job);
   }
   if (now - *next.busy_since > options_.lock_wait) {
-    failed(job, "another process is at work in " + job.folder, Again::no);
+    job.state = JobState::left;
+    job.reason = "another process is at work in " + job.folder;
+    update_times();
+    view_.on_job(report_, job);
     return;
   }
   next.delay = std::min(2 * next.delay, kLongestDelay);

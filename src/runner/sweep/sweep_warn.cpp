@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "sweep_warn.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "sweep_run_files.h"
+#include <dropmuon/core/error.h>
+#include <dropmuon/core/log.h>
+#include <dropmuon/runner/compare.h>
+
+namespace dropmuon {
+namespace {
+
+namespace fs = std::filesystem;
+
+// None for a job that has not begun, or not on CPUs.
+std::optional<int> threads_of(const std::string& folder) {
+  std::ifstream file(folder + "/provenance.json");
+  const auto json = nlohmann::json::parse(file, nullptr, false);
+  const auto place = nlohmann::json::json_pointer("/machine/threads");
+  if (!json.is_object() || !json.contains(place)) return std::nullopt;
+  const nlohmann::json& threads = json.at(place);
+  return threads.is_number_integer() ? std::optional(threads.get<int>()) : std::nullopt;
+}
+
+bool is_open(const SweepJob& job) {
+  std::ifstream file(job.folder + "/STATUS");
+  std::string status;
+  file >> status;
+  return status != name_of(JobState::done) && status != name_of(JobState::diverged);
+}
+
+}  // namespace
+
+void warn_of_greed(const Sweep& sweep, std::size_t share) {
+  const auto greedy = [&](const SweepJob& job) {
+    return job.config.device.threads > static_cast<int>(share);
+  };
+  const auto job = std::find_if(sweep.jobs.begin(), sweep.jobs.end(), greedy);
+  if (job == sweep.jobs.end()) return;
+  log::warning("threads: {} of {} is more than the {} CPU{} of each slot; threads: auto fits",
+               job->config.device.threads, job->label, share, share == 1 ? "" : "s");
+}
+
+void warn_of_other_threads(const Sweep& sweep, std::size_t share) {
+  if (std::none_of(sweep.jobs.begin(), sweep.jobs.end(), is_open)) return;
+  for (const SweepJob& job : sweep.jobs) {
+    const int fixed = job.config.device.threads;
+    const int expected = fixed > 0 ? fixed : static_cast<int>(share);
+    const int found = threads_of(job.folder).value_or(expected);
+    if (found == expected) continue;
+    log::warning(
+        "{} began with {} thread{}, jobs will now have {}; dropmuon compare refuses such a mix, "
+        "which the -j of before avoids",
+        job.label, found, found == 1 ? "" : "s", expected);
+    return;
+  }
+}
+
+void warn_of_strangers(const Sweep& sweep) {
+  std::set<fs::path> jobs;
+  for (const SweepJob& job : sweep.jobs) jobs.insert(fs::path(job.folder).lexically_normal());
+  std::vector<std::string> strangers;
+  try {
+    for (const std::string& folder : find_run_folders(sweep.folder)) {
+      if (!jobs.contains(fs::path(folder).lexically_normal())) strangers.push_back(folder);
+    }
+  } catch (const Error&) {
+    return;  // compare cannot look into it either
+  }
+  if (strangers.empty()) return;
+  const bool one = strangers.size() == 1;
+  log::warning("{} run{} in {} {} of this sweep, such as {}; dropmuon compare {} includes {}",
+               strangers.size(), one ? "" : "s", sweep.folder, one ? "is no job" : "are no jobs",
+               fs::path(strangers.front()).lexically_relative(sweep.folder).string(), sweep.folder,
+               one ? "it" : "them");
+}
+
+}  // namespace dropmuon

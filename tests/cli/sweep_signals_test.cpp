@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Signals to a sweep: its jobs stop in order, or at once, and none outlives it.
+#include <chrono>
+#include <thread>
+
+#include "catch.h"
+#include "sweep_sandbox.h"
+
+using namespace dropmuon;
+namespace fs = std::filesystem;
+
+TEST_CASE("SIGINT, SIGTERM and SIGHUP stop the jobs in order") {
+  for (const std::string signal : {"INT", "TERM", "HUP"}) {
+    const SweepSandbox sandbox;
+    const Outcome outcome =
+        sandbox.while_running("", "kill -" + signal + " $sweep; wait $sweep; echo code $?");
+    CAPTURE(signal, outcome.output);
+    CHECK_THAT(
+        outcome.output,
+        Catch::Contains("stopping: 1 running job saves its state; once more ends it at once\n") &&
+            Catch::Contains("[0/2] stopped   seed=0") &&
+            Catch::EndsWith(sandbox.folder() +
+                            "\ndropmuon: stopped with 0 of 2 jobs finished; the same "
+                            "command goes on\ncode 75\n"));
+    CHECK(sandbox.status("seed=0") == "stopped\n");
+    CHECK(sandbox.status("seed=1") == "waiting\n");
+    CHECK_FALSE(fs::is_empty(sandbox.job("seed=0") + "/checkpoints"));
+  }
+}
+
+TEST_CASE("a second signal kills the jobs and ends the sweep at once") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.while_running(
+      "",
+      "child=$(cat /proc/$sweep/task/$sweep/children)\nkill -STOP $child\n"  // deaf to the first
+      "kill -TERM $sweep; sleep 0.2; kill -INT $sweep; wait $sweep; echo code $?\n"
+      "kill -0 $child 2>/dev/null && echo alive");
+  CAPTURE(outcome.output);
+  CHECK_THAT(outcome.output, Catch::EndsWith("code 130\n"));
+  CHECK(sandbox.status("seed=0") == "running\n");
+}
+
+TEST_CASE("SIGUSR1 makes the jobs save their state and go on") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.while_running(
+      "",
+      "kill -USR1 $sweep; for i in $(seq 100); do\n"
+      "  ls -d " +
+          sandbox.job("seed=0") +
+          "/checkpoints/step_* 2>/dev/null && break; sleep 0.05\n"
+          "done; kill -0 $sweep && echo goes on; kill -INT $sweep; wait $sweep");
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 75);
+  CHECK_THAT(outcome.output, Catch::Contains("/checkpoints/step_") && Catch::Contains("goes on\n"));
+}
+
+TEST_CASE("one sweep at a time works in a folder") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.while_running(
+      "-q",
+      program() + " sweep " + sandbox.file +
+          " train.epochs=1000000 checkpoint.every_epochs=1000; echo code $?; kill $sweep; wait");
+  CAPTURE(outcome.output);
+  CHECK_THAT(outcome.output, Catch::StartsWith("dropmuon: another process is at work in " +
+                                               sandbox.folder() + "\ncode 73\n"));
+}
+
+TEST_CASE("jobs of a sweep that was killed stop in order by themselves") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.while_running("", "kill -KILL $sweep; wait $sweep; echo code $?");
+  CHECK_THAT(outcome.output, Catch::Contains("code 137"));
+  const auto begin = std::chrono::steady_clock::now();
+  while (sandbox.status("seed=0") != "stopped\n") {
+    REQUIRE(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK_THAT(Sandbox::read(sandbox.job("seed=0/job.log")),
+             Catch::Contains("stopping after this step"));
+}
