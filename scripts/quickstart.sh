@@ -4,6 +4,11 @@
 # and Drop-Muon (uniform) to the same train accuracy on the whole training set and compares the times.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ $# -gt 0 ]; then
+  sed -n '3,/^set /{/^#/s/^# //p}' scripts/quickstart.sh
+  [ "$1" = --help ] || [ "$1" = -h ] || exit 2
+  exit 0
+fi
 
 scripts/install_packages.sh build data
 echo "== build"

@@ -32,7 +32,8 @@ class Run(NamedTuple):
 
     @property
     def steps(self):
-        return self.rows[-1]["step"]
+        """All steps: a run that diverged went on after its last evaluation."""
+        return int(sum(self.summary["start_counts"]))
 
 
 class Group(NamedTuple):

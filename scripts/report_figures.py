@@ -63,12 +63,25 @@ def limit_accuracies(axis, curves, target):
     high = max(y for _, y, _ in every)
     low = min(y for x, y, end in every if x >= 0.15 * end)
     low = min(max(low, high - SPAN), high if target is None else 100 * target)
+    if target is not None and 100 * target <= high + SPAN:
+        high = max(high, 100 * target)
     margin = max(0.06 * (high - low), 0.1)
     axis.set_ylim(low - margin, min(100.5, high + margin))
     gone = [tag for tag, points in finite.items() if points and max(y for _, y, _ in points) < low]
     if gone:
         text = "below: " + (", ".join(gone) if len(", ".join(gone)) < 50 else f"{len(gone)} groups")
         axis.text(0.99, 0.02, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}, zorder=5)
+
+
+def draw_target(axis, level):
+    """Its label must not stand outside of the axes: the layout would make room for it until nothing is left of them."""
+    axis.axhline(level, color="#444444", lw=0.9, linestyle=(0, (2, 2)), zorder=1)
+    low, high = axis.get_ylim()
+    if low <= level <= high:
+        axis.text(1.01, level, "target", transform=axis.get_yaxis_transform(), va="center", fontsize=8)
+    else:
+        axis.text(0.99, 0.98, "above: target", transform=axis.transAxes, ha="right", va="top", fontsize=8,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}, zorder=5)
 
 
@@ -89,8 +102,7 @@ def draw_curves(section, metric, axis_name, legend):
     if is_accuracy:
         limit_accuracies(axis, every, target)
     if target is not None:
-        axis.axhline(scale * target, color="#444444", lw=0.9, linestyle=(0, (2, 2)), zorder=1)
-        axis.text(1.01, scale * target, "target", transform=axis.get_yaxis_transform(), va="center", fontsize=8)
+        draw_target(axis, scale * target)
     axis.set_xlim(left=0)
     axis.set_xlabel(x_label)
     axis.set_ylabel(metric.replace("/", " ") + (", %" if is_accuracy else ""))
@@ -204,13 +216,15 @@ def draw_phases(section, _):
     widest = 0.0
     for row, group in enumerate(section.groups):
         left = 0.0
+        whole = 1e3 * group.facts["seconds_per_step"]  # compare's: a sum of medians would differ from it
         middle = [statistics.median(times) for times in zip(*map(phase_times, group.runs))]
+        middle = [whole * time / (sum(middle) or 1.0) for time in middle]
         for (phase, colour, hatch), width in zip(PHASES, middle):
             axis.barh(row, width, 0.62, left, color=colour, hatch=hatch, edgecolor="#222222", lw=0.7,
                       label=phase if row == 0 else None)
             left += width
         widest = max(widest, left)
-        axis.annotate(f"{1e3 * group.facts['seconds_per_step']:.4g}", (left, row), (4, 0), va="center", fontsize=8,
+        axis.annotate(f"{whole:.4g}", (left, row), (4, 0), va="center", fontsize=8,
                       textcoords="offset points")
     axis.set_xlim(0, 1.17 * widest or 1.0)
     figure.supxlabel("milliseconds per step (median of the runs)")

@@ -85,6 +85,13 @@ def plain(value, kind="text"):
     return element("td", text(value), class_=kind)
 
 
+def accuracy(group, which):
+    """Mean and deviation; an accuracy of runs that diverged is where they stopped, not where they would have ended."""
+    mean, deviation = words.percent_cell(group.facts[f"{which}_test_accuracy"])
+    mark = element("small", text(words.diverged(group))) if group.facts["diverged"] else ""
+    return element("td", text(mean) + (element("small", text(deviation)) if deviation else "") + mark)
+
+
 def named(group):
     return text(group.tag) + (" <small>(baseline)</small>" if group.is_baseline else "")
 
@@ -109,21 +116,19 @@ def comparison_row(section, group):
                 cells.append(number(("1", "") if group.is_baseline else words.ratio_cell(group.cost(cost))))
     else:
         cells.append(number((facts["total"], "")))
-    if any(other.facts["diverged"] for other in section.groups):
-        cells.append(number((facts["diverged"], "")))
     cells.append(number((f"{1e3 * facts['seconds_per_step']:.4g}", "")))
-    return cells + [number(words.percent_cell(facts[f"{which}_test_accuracy"])) for which in ("final", "best")]
+    return cells + [accuracy(group, which) for which in ("final", "best")]
 
 
 def comparison(section):
     header = ["group", "reached" if section.target else "runs"]
     for name in COSTS.values() if section.target else ():
         header += [name] + (["ratio"] if len(section.groups) > 1 else [])
-    if any(group.facts["diverged"] for group in section.groups):
-        header.append("diverged")
     header += ["ms / step", "final test %", "best test %"]
     out = table(header, [comparison_row(section, group) for group in section.groups], class_="comparison")
     notes = ["Accuracies: mean ± standard deviation over the runs."]
+    if any(group.facts["diverged"] for group in section.groups):
+        notes.append("A run that diverged counts with its last evaluation.")
     if section.target:
         pairings = {group.facts["pairing"] for group in section.groups if not group.is_baseline}
         notes.insert(0, f"Target: {words.target_words(section.target)}. Median of the runs and its bootstrap 95 % "

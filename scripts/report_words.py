@@ -59,6 +59,10 @@ def runs_word(number):
     return "1 run" if number == 1 else f"{number} runs"
 
 
+def diverged(group):
+    return f"{group.facts['diverged']} of {group.facts['total']} diverged"
+
+
 # --- the answer -------------------------------------------------------------------------------------
 def of_runs(group):
     return f"{group.facts['reached']} of {runs_word(group.facts['total'])}"
@@ -94,12 +98,16 @@ def verdict(group, section):
 def by_accuracy(section, contenders):
     def end(group):
         return "{} {}".format(*percent_cell(group.facts["final_test_accuracy"])).strip()
+
+    def mean_of(group):
+        mark = f"; {diverged(group)}" if group.facts["diverged"] else ""
+        return f"mean of {runs_word(group.facts['total'])}{mark}"
     base = section.baseline
-    text = f"{base.tag} ends at {end(base)} % test accuracy (mean of {runs_word(base.facts['total'])})"
+    text = f"{base.tag} ends at {end(base)} % test accuracy ({mean_of(base)})"
     if contenders:
         best = max(contenders, key=lambda group: group.facts["final_test_accuracy"]["mean"])
-        text = (f"{best.tag} ends at {end(best)} % test accuracy (mean of {runs_word(best.facts['total'])}), "
-                f"the baseline {base.tag} at {end(base)} %")
+        text = f"{best.tag} ends at {end(best)} % test accuracy ({mean_of(best)}), the baseline {base.tag} at {end(base)} %"
+        text += f" ({diverged(base)})" if base.facts["diverged"] else ""
     return text + "; there is no target, so nothing is said about time."
 
 

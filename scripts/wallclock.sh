@@ -78,6 +78,10 @@ for config in "${configs[@]}"; do # a mistake in a configuration is told here, b
 done
 [ "$(realpath "${configs[0]}")" != "$(realpath "${configs[1]}")" ] ||
   die 2 "the two configurations are the same file"
+for text in "${resolved[@]}"; do
+  ! grep -qx '  target: null' <<<"$text" ||
+    die 2 "no target to reach: give --target METRIC=VALUE, such as test/accuracy=0.9"
+done
 
 name_in() { # CONFIGURATION'S TEXT
   sed -n 's/^name: *//p' <<<"$1" | tr -d "'\""

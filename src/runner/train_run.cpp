@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
-#include <fstream>
 
 #include <nlohmann/json.hpp>
 
@@ -173,11 +172,11 @@ void note_provenance(const RunFolder& folder, const std::string& document) {
     folder.write("provenance.json", document);
     return;
   }
-  std::ofstream lines(folder.file("provenance_resume.jsonl"), std::ios::app);
-  lines << nlohmann::ordered_json::parse(document).dump() << std::endl;
-  if (!lines) {
-    fail(ExitCode::cannot_write, "cannot write {}", folder.file("provenance_resume.jsonl"));
-  }
+  const std::string path = folder.file("provenance_resume.jsonl");
+  std::string lines = std::filesystem::exists(path) ? FileSystem::real().read_file(path) : "";
+  lines.resize(lines.rfind('\n') + 1);  // a power cut may have torn the last one
+  folder.write("provenance_resume.jsonl",
+               lines + nlohmann::ordered_json::parse(document).dump() + "\n");
 }
 
 RunHeader header_of(const RunFolder& folder, const RunConfig& config, const DeviceInfo& device,

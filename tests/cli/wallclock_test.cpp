@@ -132,9 +132,10 @@ TEST_CASE("wallclock: files of the same name and paths with spaces and quotes") 
   const Pair pair;
   const std::string a = pair.write("it's a/x.yaml", Sandbox::read(pair / "muon.yaml"));
   const std::string b = pair.write("b/x.yaml", Sandbox::read(pair / "drop_muon.yaml"));
-  const Outcome outcome = run_script(fmt::format(
-      "cd \"{}\"; \"{}\" \"{}\" b/x.yaml --program {} --seeds 1 runs_dir=\"it's a/runs\"",
-      pair / "", kScript, a, program()));
+  const Outcome outcome =
+      run_script(fmt::format("cd \"{}\"; \"{}\" \"{}\" b/x.yaml --program {} --seeds 1 --target "
+                             "test/accuracy=0.02 runs_dir=\"it's a/runs\"",
+                             pair / "", kScript, a, program()));
   CAPTURE(outcome.output, b);
   CHECK(outcome.code == 0);
   const std::string folder = pair / "it's a/runs/pair-full-vs-pair-uniform/";
@@ -157,6 +158,7 @@ TEST_CASE("wallclock: mistakes are one line and an exit code") {
     check_refusal(both + "--seeds " + seeds, 2, "--seeds '" + seeds + "': expected a whole number");
   }
   check_refusal(both + "--name a/b", 2, "--name 'a/b'");
+  check_refusal(both, 2, "no target to reach");
   check_refusal(both + "--target accuracy=0.9", 2, "--target 'accuracy=0.9'");
   check_refusal(both + "seed=3", 2, "--seeds N");
   check_refusal(both + "name=x", 2, "--name");

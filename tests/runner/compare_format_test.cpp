@@ -67,6 +67,7 @@ TEST_CASE("the table, as it stands") {
         "target: test/accuracy >= 0.9; median [bootstrap 95 % interval], a miss counts as "
         "infinite; seconds of training, without evaluation, logging and saving\n"
         "baseline: data.root=data; ratios are medians / its median, below 1 is less\n"
+        "with fewer than 5 runs a group, intervals are too narrow: no difference can be claimed\n"
         "\n"
         "group                     reached       seconds  seconds ratio           steps  steps "
         "ratio           samples  samples ratio                FLOP  FLOP ratio  diverged  ms/step "
