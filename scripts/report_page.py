@@ -116,6 +116,8 @@ def comparison_row(section, group):
                 cells.append(number(("1", "") if group.is_baseline else words.ratio_cell(group.cost(cost))))
     else:
         cells.append(number((facts["total"], "")))
+    if any(other.facts["diverged"] for other in section.groups):
+        cells.append(number((facts["diverged"], "")))
     cells.append(number((f"{1e3 * facts['seconds_per_step']:.4g}", "")))
     return cells + [accuracy(group, which) for which in ("final", "best")]
 
@@ -124,6 +126,8 @@ def comparison(section):
     header = ["group", "reached" if section.target else "runs"]
     for name in COSTS.values() if section.target else ():
         header += [name] + (["ratio"] if len(section.groups) > 1 else [])
+    if any(group.facts["diverged"] for group in section.groups):
+        header.append("diverged")
     header += ["ms / step", "final test %", "best test %"]
     out = table(header, [comparison_row(section, group) for group in section.groups], class_="comparison")
     notes = ["Accuracies: mean ± standard deviation over the runs."]

@@ -106,7 +106,8 @@ def by_accuracy(section, contenders):
     text = f"{base.tag} ends at {end(base)} % test accuracy ({mean_of(base)})"
     if contenders:
         best = max(contenders, key=lambda group: group.facts["final_test_accuracy"]["mean"])
-        text = f"{best.tag} ends at {end(best)} % test accuracy ({mean_of(best)}), the baseline {base.tag} at {end(base)} %"
+        text = (f"{best.tag} ends at {end(best)} % test accuracy ({mean_of(best)}), "
+                f"the baseline {base.tag} at {end(base)} %")
         text += f" ({diverged(base)})" if base.facts["diverged"] else ""
     return text + "; there is no target, so nothing is said about time."
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 import sys
 import unittest
+import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
 try:
@@ -94,6 +95,13 @@ class Verdicts(unittest.TestCase):
         text = words.answer(make_section(BASE, make_group("uniform", [1, 2], 1, [1, 1]), target=None))
         self.assertRegex(text, "^uniform ends at 95.00 ± 1.00 % .* the baseline full at 95.00 .* nothing is said about time")
 
+    def test_accuracies_of_diverged_runs_are_marked(self):
+        wild = make_group("wild", [1, 2], 1, [1, 1], best=0.99)
+        wild.facts["diverged"] = 1
+        self.assertIn("(mean of 2 runs; 1 of 2 diverged), the baseline", words.answer(make_section(BASE, wild, target=None)))
+        base = BASE._replace(facts={**BASE.facts, "diverged": 2})
+        self.assertRegex(words.answer(make_section(base, wild, target=None)), r"full at [^(]* % \(2 of 5 diverged\);")
+
     def test_why(self):
         section = make_section(BASE, make_group("uniform", [90, 100], 1.5, [1, 2]))
         self.assertIn("1.5 × 1 = 1.5. Its time ratio is 1.5", words.why(section.groups[1], section))
@@ -177,6 +185,33 @@ class Figures(unittest.TestCase):
     def test_a_group_far_below_is_named(self):
         drawn = self.check(make_section(BASE, make_group("hopeless", [INF, INF], INF, [3, INF], best=0.1)))
         self.assertIn("below: hopeless", drawn["test-accuracy-steps"])
+
+    def test_a_target_out_of_reach_takes_no_room(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # matplotlib warns when the axes have no room
+            drawn = self.check(make_section(make_group("full", [INF] * 2, None, None, best=0.1, baseline=True)))
+            near = self.check(make_section(make_group("full", [INF] * 2, None, None, best=0.8, baseline=True)))
+        self.assertIn("above: target", drawn["test-accuracy-steps"])
+        self.assertIn("target", near["test-accuracy-steps"])
+
+    def test_a_run_that_went_on_after_its_last_evaluation(self):
+        def early(run):
+            run.summary.update({"start_counts": [4, 8], "layer_updates": [4, 12]})
+            return run._replace(rows=run.rows[:1])
+        group = make_group("wild", [INF] * 3, None, None, baseline=True)
+        section = make_section(group._replace(runs=[early(run) for run in group.runs]))
+        self.assertEqual({run.steps for run in section.groups[0].runs}, {12})
+        bars = figures.draw_layers(section, "start_counts", False).axes[0].patches
+        self.assertAlmostEqual(sum(bar.get_height() for bar in bars), 100)
+
+    def test_the_bar_of_a_steps_time_ends_at_its_label(self):
+        group = make_group("wild", [100] * 3, None, None, baseline=True)
+        group.facts["seconds_per_step"] = 0.1273
+        for run, part in zip(group.runs, ("forward", "backward", "optimizer")):
+            run.summary[f"time/{part}_s"] += 5
+        axes = figures.draw_phases(make_section(group), None).axes[0]
+        self.assertEqual([text.get_text() for text in axes.texts], ["127.3"])
+        self.assertAlmostEqual(sum(bar.get_width() for bar in axes.patches), 127.3)
 
     def test_a_loss_as_target_is_drawn_too(self):
         drawn = self.check(make_section(BASE, make_group("uniform", [90, 95], 0.9, None), target="test/loss <= 1.2"))

@@ -218,6 +218,21 @@ class Pages(Base):
         self.assertRegex(page.text, r"full ends at [\d.]+ ± [\d.]+ % test accuracy \(mean of 3 runs\); there is no target")
         self.assertEqual(len(page.rows("comparison")[0]), 5)
 
+    def test_diverged_runs_are_marked(self):
+        wild = self.root / "wild"
+        for rate, seed in (("1e6", 0), ("1e6", 1), ("0.01", 0)):
+            done = run(PROGRAM, "train", "-q", self.root / "small.yaml", f"seed={seed}", f"optimizer.lr={rate}",
+                       f"runs_dir={wild}", f"name={rate}", "optimizer.type=sgd", "optimizer.weight_decay=1")
+            self.assertEqual(done.returncode, 76 if rate == "1e6" else 0, done.stderr)
+        page = self.report(wild, "--baseline", "optimizer.lr=0.01")
+        header, *rows = page.rows("comparison")
+        marked = {row[0].split()[0]: [cell.endswith(" 2 of 2 diverged") for cell in row] for row in rows}
+        self.assertEqual(marked, {"lr=0.01": [False] * len(header), "lr=1000000": [False] * (len(header) - 2) + [True] * 2})
+        header, *rows = page.rows("runs")
+        for row in rows:
+            last = (wild / row[0] / "metrics.jsonl").read_text().splitlines()[-1]
+            self.assertEqual(row[header.index("steps")], str(json.loads(last)["step"]))
+
     def test_each_data_set_has_a_part(self):
         folder = self.copy("two")
         for other in folder.glob("*/*"):
