@@ -54,7 +54,7 @@ TEST_CASE("compare reads what train writes") {
   CHECK_THAT(json.at("machines").at(0).get<std::string>(), Catch::Contains("oneDNN"));
 }
 
-TEST_CASE("compare prints a table, Markdown, CSV and JSON; warnings go to standard error") {
+TEST_CASE("compare prints a table, Markdown, CSV and JSON, warnings go to standard error") {
   const FakeRuns runs;
   runs.add("a", run_to_target(0, 10, {kTarget}));
   runs.add("b", run_to_target(0, 5, {kTarget, "optimizer.type=sgd"}));

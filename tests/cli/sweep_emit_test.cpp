@@ -119,7 +119,7 @@ bool wait_for_file(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("sweep: GNU parallel runs the emitted script; a second time it does what failed") {
+TEST_CASE("sweep: GNU parallel runs the emitted script, a second time it does what failed") {
   if (!has_parallel()) {
     WARN("skipped: no GNU parallel here");
     return;
@@ -171,7 +171,7 @@ TEST_CASE("sweep: the program emits these scripts and prepares their jobs") {
   }
 }
 
-TEST_CASE("sweep: Slurm accepts the emitted array and runs it; a second time it does what failed") {
+TEST_CASE("sweep: Slurm accepts the emitted array and runs it, a second time it does what failed") {
   const Scene scene;  // outlives the jobs that write in it
   const SlurmNode node;
   if (node.started().code == 69) {
@@ -197,7 +197,7 @@ TEST_CASE("sweep: Slurm accepts the emitted array and runs it; a second time it 
              Catch::Contains("done after 20 steps") && Catch::Contains("done already"));
 }
 
-TEST_CASE("sweep: a Slurm task that is told to end saves its state; submitting again goes on") {
+TEST_CASE("sweep: a Slurm task that is told to end saves its state, submitting again goes on") {
   const Scene scene;  // outlives the jobs that write in it
   const SlurmNode node;
   if (node.started().code == 69) {

@@ -255,7 +255,7 @@ TEST_CASE("a job that diverges is a result, and named") {
   CHECK(lines_of(Sandbox::read(sandbox.job("seed=0/job.log"))) < 5);
 }
 
-TEST_CASE("on a terminal a table is redrawn in place; NO_COLOR, a dumb one and -q are respected") {
+TEST_CASE("on a terminal a table is redrawn in place, NO_COLOR, a dumb one and -q are respected") {
   const SweepSandbox sandbox("seeds: 1\n");
   const std::string script = sandbox.write("terminal.py", R"(
 import fcntl, os, pty, struct, sys, termios

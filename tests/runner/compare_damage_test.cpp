@@ -104,7 +104,7 @@ TEST_CASE("random damage is refused in one line or read as a run, never anything
   CHECK(refused(folder).empty());
 }
 
-TEST_CASE("runs that have not ended are named; diverged ones have") {
+TEST_CASE("runs that have not ended are named, diverged ones have") {
   const FakeRuns runs;
   const std::string folder = runs.add("a", whole_run());
   runs.write("a", "STATUS", "running\n");

@@ -119,7 +119,7 @@ TEST_CASE("a comparison worked out by hand: misses, pairs, one seed, two seeds")
   CHECK(result.machines.size() == 1);
 }
 
-TEST_CASE("the target is met at the first evaluation at or beyond it; best and final differ") {
+TEST_CASE("the target is met at the first evaluation at or beyond it, best and final differ") {
   const FakeRuns runs;
   const FakeRun run{.overrides = {"train.target.value=0.5"},
                     .evaluations = {{0, 0, 0.1}, {10, 1, 0.4}, {20, 2.5, 0.75}, {30, 4, 0.5}}};
@@ -174,7 +174,7 @@ TEST_CASE("targets that differ are refused, none is a warning") {
   CHECK(warnings_with(none, "no target") == 1);
 }
 
-TEST_CASE("seed, name, folder, threads and checkpoints make no groups; all else does") {
+TEST_CASE("seed, name, folder, threads and checkpoints make no groups, all else does") {
   const FakeRuns runs;
   runs.add("a", run_to_target(0, 5, {kTarget, "name=one", "runs_dir=x", "threads=1"}));
   runs.add("b", run_to_target(
@@ -260,7 +260,7 @@ TEST_CASE("a run counts once, however often it is given") {
   CHECK(warnings_with(copied, "is a copy of") == 1);
 }
 
-TEST_CASE("equal seeds and unusual speeds are warnings; equal seeds are no pairs") {
+TEST_CASE("equal seeds and unusual speeds are warnings, equal seeds are no pairs") {
   const FakeRuns runs;
   const std::vector<double> paces = {1.0, 1.01, 0.99, 1.02, 3.0};
   for (std::size_t i = 0; i < paces.size(); ++i) {
