@@ -75,11 +75,11 @@ TEST_CASE("sweep: the least time is FLOPs by the measured peak") {
   const std::string shown = words_of(lines.at(2)).at(5);
   INFO(lines.at(2));
   CHECK(seconds > 10.0);
-  if (seconds < 59.0) {
-    CHECK(std::stod(shown) == Approx(seconds).epsilon(0.01));
-  } else {
-    CHECK(shown == words_of(human_seconds(seconds)).at(0));
+  bool near = false;  // the peak is printed with three digits
+  for (double error = -0.01; error < 0.01; error += 5e-4) {
+    near = near || shown == words_of(human_seconds(seconds * (1.0 + error))).at(0);
   }
+  CHECK(near);
 }
 
 TEST_CASE("sweep: only what is not saved yet is left to do") {
