@@ -45,8 +45,9 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
 void add_config(CLI::App* command, ConfigArguments& arguments, const std::string& what) {
   command
       ->add_option(what == "CONFIG" ? "config" : "run", arguments.config,
-                   what == "CONFIG" ? "YAML file; configs/reference.yaml lists every key"
-                                    : "run folder, e.g. runs/NAME/STAMP")
+                   what == "CONFIG"
+                       ? "YAML file; configs/reference.yaml lists every key"
+                       : "run folder, e.g. runs/NAME/STAMP, or in it a checkpoint or weights file")
       ->required()
       ->type_name(what);
   command->add_option("overrides", arguments.overrides, "dotted keys, e.g. optimizer.lr=0.05")

@@ -155,8 +155,6 @@ Restored restore_newest(Trainer& trainer, CheckpointStore& checkpoints, const st
   if (!loaded) return Restored::no;
   warn_of_damage(*loaded);
   trainer.restore(loaded->checkpoint);
-  // A kill may have come between saving it and marking it.
-  if (trainer.best_step() == trainer.steps_done()) checkpoints.mark_best(trainer.best_step());
   log::info("going on after step {} from {}", trainer.steps_done(), loaded->folder);
   return Restored::yes;
 }
@@ -203,7 +201,12 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   const Dataset about = without_images(inputs.data);
   Trainer trainer(backend, experiment, std::move(inputs.data));
   CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
-  if (restore_newest(trainer, checkpoints, hash) == Restored::no && experiment.train.init_from) {
+  const Restored restored = restore_newest(trainer, checkpoints, hash);
+  const bool at_best = restored == Restored::yes && trainer.best_step() == trainer.steps_done();
+  if (at_best && experiment.train.checkpoint.best) {
+    checkpoints.mark_best(trainer.best_step());  // a kill may have come between saving and marking
+  }
+  if (restored == Restored::no && experiment.train.init_from) {
     const SavedWeights weights = read_weights(*experiment.train.init_from);
     set_weights(weights.tensors, weights.source, trainer.network(), backend);
     log::info("starting with the weights of {}", weights.source);
