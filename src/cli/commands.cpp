@@ -23,7 +23,7 @@ RunControl control() { return {stop_requested, checkpoint_requested}; }
 ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
                        Verbosity verbosity) {
   const RunConfig config = load_config(arguments.config, arguments.overrides);
-  install_signal_handlers();
+  answer_signals();
   Progress progress(verbosity);
   return run_training(config, command, control(), progress);
 }
@@ -42,7 +42,7 @@ ExitCode command_resume(const std::string& run, const ConfigArguments& arguments
     }
     folder = RunFolder::latest(load_config(arguments.config, arguments.overrides)).path();
   }
-  install_signal_handlers();
+  answer_signals();
   Progress progress(verbosity);
   return resume_training(folder, command, control(), progress);
 }

@@ -1,51 +1,65 @@
 // SPDX-License-Identifier: MIT
 #include "signals.h"
 
+#include <atomic>
 #include <csignal>
 #include <initializer_list>
+#include <string_view>
+#include <thread>
 
 #include <unistd.h>
 
 namespace dropmuon {
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
-volatile std::sig_atomic_t checkpoint_wanted = 0;
+std::atomic<bool> stop_wanted = false;
+std::atomic<bool> checkpoint_wanted = false;
 
-void on_checkpoint_signal(int /*number*/) { checkpoint_wanted = 1; }
+constexpr std::string_view kStopping =
+    "\nstopping after this step; its state is saved for --resume; once more ends it at once\n";
 
-void on_signal(int number) {
-  if (requested != 0) _exit(128 + number);
-  requested = 1;
-  constexpr char kSaid[] =
-      "\nstopping after this step; its state is saved for --resume; once more ends it at once\n";
-  [[maybe_unused]] const auto written = write(STDERR_FILENO, kSaid, sizeof(kSaid) - 1);
+void answer(int signal) {
+  if (signal == SIGUSR1) {
+    checkpoint_wanted = true;
+    return;
+  }
+  if (stop_wanted.exchange(true)) _exit(128 + signal);
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kStopping.data(), kStopping.size());
+}
+
+[[noreturn]] void wait_and_answer(sigset_t signals) {
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) == 0) answer(signal);
+  }
+}
+
+void set_disposition(int signal, void (*disposition)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = disposition;
+  sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
-void install_signal_handlers() {
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
-  struct sigaction before = {};
-  sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup asked for that
-  action.sa_handler = on_checkpoint_signal;
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGUSR1, &action, nullptr);
-  action.sa_flags = 0;
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
+// No handler: the kernel would run it on the stack of whatever thread it interrupts, and inside a
+// matrix product of oneDNN's that is no stack. Its AVX-512 kernels for long sums point the stack
+// pointer into a heap block, just above their operands, which the handler's frame overwrites.
+void answer_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, signal);
+  struct sigaction hang_up = {};
+  sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) sigaddset(&signals, SIGHUP);  // nohup asked for that
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // threads that start later inherit it
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) set_disposition(signal, SIG_DFL);
+  set_disposition(SIGPIPE, SIG_IGN);
+  std::thread(wait_and_answer, signals).detach();
 }
 
-bool stop_requested() { return requested != 0; }
+bool stop_requested() { return stop_wanted; }
 
-bool checkpoint_requested() {
-  if (checkpoint_wanted == 0) return false;
-  checkpoint_wanted = 0;
-  return true;
-}
+bool checkpoint_requested() { return checkpoint_wanted.exchange(false); }
 
 }  // namespace dropmuon

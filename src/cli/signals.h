@@ -5,9 +5,11 @@
 
 namespace dropmuon {
 
-// The first signal makes stop_requested() true; a second one ends the process at once with
-// 128 + its number (130, 143). SIGPIPE is ignored, so a closed pager does not kill a run.
-void install_signal_handlers();
+// A thread of its own waits for the signals; every other thread blocks them, those that start
+// later because they inherit it. So call this before any work is given to threads. The first
+// signal makes stop_requested() true; a second one ends the process at once with 128 + its number
+// (130, 143). SIGPIPE is ignored, so a closed pager does not kill a run.
+void answer_signals();
 bool stop_requested();
 bool checkpoint_requested();  // true once for each request
 

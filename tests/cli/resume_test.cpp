@@ -177,6 +177,34 @@ TEST_CASE("SIGUSR1 saves the state and the run goes on") {
   CHECK_THAT(outcome.output, Catch::Contains("still training"));
 }
 
+// The kernels of a matrix product may borrow the stack pointer; see answer_signals().
+TEST_CASE("hundreds of signals in the middle of matrix products change no bit") {
+  const Sandbox sandbox;
+  const std::string train = fmt::format(
+      "'{}', 'train', '-q', '{}', 'train.batch_size=1024', 'data.train_limit=1024', "
+      "'model.channels=[64,128]', 'train.max_steps=8'",
+      program(), slow_config(sandbox, "sgd", "uniform"));
+  const Outcome outcome = run_script(
+      fmt::format("python3 - <<'EOF'\n"
+                  "import glob, signal, subprocess, time\n"
+                  "sent = 0\n"
+                  "for folder in '{0}calm', '{0}pelted':\n"
+                  "    p = subprocess.Popen([{1}, 'runs_dir=' + folder], "
+                  "stdout=subprocess.DEVNULL)\n"
+                  "    while p.poll() is None:\n"
+                  "        if 'pelted' in folder and glob.glob(folder + '/*/*/metrics.csv'):\n"
+                  "            p.send_signal(signal.SIGUSR1)\n"
+                  "            sent += 1\n"
+                  "        time.sleep(0.0003)\n"
+                  "    print('code', p.returncode)\n"
+                  "print('enough' if sent > 200 else f'only {{sent}}')\n"
+                  "EOF\n"
+                  "cmp {0}calm/*/*/weights.safetensors {0}pelted/*/*/weights.safetensors && echo "
+                  "same",
+                  sandbox / "", train));
+  CHECK(outcome.output == "code 0\ncode 0\nenough\nsame\n");
+}
+
 TEST_CASE("a second signal ends the program at once") {
   const Sandbox sandbox;
   // A step of this batch takes long enough for the second signal to come first.
