@@ -142,10 +142,29 @@ ExitCode exit_code(TrainStatus status) {
 }
 
 // What a run needs before it deserves a folder.
-struct Inputs {
+struct Setup {
   std::unique_ptr<Backend> backend;
-  Dataset data;
+  Dataset about;     // the data set without its images, which the trainer has
+  std::string data;  // in words
+  std::unique_ptr<Trainer> trainer;
+  std::optional<SavedWeights> initial;  // train.init_from, once it is taken
 };
+
+Setup set_up(const RunConfig& config) {
+  Setup setup{.backend = make_backend(config.device)};
+  Dataset data = load_dataset(config.experiment.data);
+  setup.about = without_images(data);
+  setup.data = describe(data);
+  setup.trainer = std::make_unique<Trainer>(*setup.backend, config.experiment, std::move(data));
+  return setup;
+}
+
+void take_initial_weights(Setup& setup, const Experiment& experiment) {
+  if (setup.initial || !experiment.train.init_from) return;
+  setup.initial = read_weights(*experiment.train.init_from);
+  set_weights(setup.initial->tensors, setup.initial->source, setup.trainer->network(),
+              *setup.backend);
+}
 
 enum class Restored { no, yes };
 
@@ -191,29 +210,27 @@ RunHeader header_of(const RunFolder& folder, const RunConfig& config, const Devi
 }
 
 ExitCode train_in(const RunFolder& folder, const RunConfig& config,
-                  const std::vector<std::string>& command, Inputs inputs, const RunControl& control,
+                  const std::vector<std::string>& command, Setup setup, const RunControl& control,
                   RunView& view) {
-  Backend& backend = *inputs.backend;
+  Backend& backend = *setup.backend;
+  Trainer& trainer = *setup.trainer;
   const Experiment& experiment = config.experiment;
   ProvenanceFacts facts{.config_hash = folder.config_hash(), .seed = experiment.seed};
   const std::string& hash = facts.config_hash;
-  const std::string data = describe(inputs.data);
-  const Dataset about = without_images(inputs.data);
-  Trainer trainer(backend, experiment, std::move(inputs.data));
   CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
   const Restored restored = restore_newest(trainer, checkpoints, hash);
   const bool at_best = restored == Restored::yes && trainer.best_step() == trainer.steps_done();
   if (at_best && experiment.train.checkpoint.best) {
     checkpoints.mark_best(trainer.best_step());  // a kill may have come between saving and marking
   }
-  if (restored == Restored::no && experiment.train.init_from) {
-    const SavedWeights weights = read_weights(*experiment.train.init_from);
-    set_weights(weights.tensors, weights.source, trainer.network(), backend);
-    log::info("starting with the weights of {}", weights.source);
-    facts.initial_weights = describe(weights);
+  if (restored == Restored::no) take_initial_weights(setup, experiment);
+  if (restored == Restored::no && setup.initial) {
+    log::info("starting with the weights of {}", setup.initial->source);
+    facts.initial_weights = describe(*setup.initial);
+    setup.initial->tensors.clear();
   }
-  note_provenance(folder, provenance_json(facts, backend.info(), about, command));
-  view.on_begin(header_of(folder, config, backend.info(), data, trainer));
+  note_provenance(folder, provenance_json(facts, backend.info(), setup.about, command));
+  view.on_begin(header_of(folder, config, backend.info(), setup.data, trainer));
   const std::int64_t steps_done = trainer.steps_done();
   std::optional<EventFile> events;
   if (config.log.tensorboard) events.emplace(folder.path(), steps_done == 0 ? 0 : steps_done + 1);
@@ -235,7 +252,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
 // Takes the device and the data, trains, and leaves the reason in the folder if it fails.
 ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
                               const std::vector<std::string>& command,
-                              const std::function<Inputs()>& inputs, const RunControl& control,
+                              const std::function<Setup()>& begin, const RunControl& control,
                               RunView& view) {
   try {
     folder.set_status("running");
@@ -244,7 +261,7 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
       std::filesystem::remove(folder.file(earlier), ignored);
     }
     log::open_file(folder.file("log.txt"));
-    const ExitCode code = train_in(folder, config, command, inputs(), control, view);
+    const ExitCode code = train_in(folder, config, command, begin(), control, view);
     log::close_file();
     return code;
   } catch (const std::exception& error) {
@@ -263,13 +280,13 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
 
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const RunControl& control, RunView& view) {
-  Inputs inputs{make_backend(config.device), load_dataset(config.experiment.data)};
-  if (config.experiment.train.init_from) read_weights(*config.experiment.train.init_from);
+  Setup setup = set_up(config);
+  take_initial_weights(setup, config.experiment);
   const RunFolder folder = RunFolder::create(config);
   const FolderLock lock(folder.path());
   const auto begin = [&] {
     folder.write("config.yaml", to_yaml(config));
-    return std::move(inputs);
+    return std::move(setup);
   };
   return train_noting_failure(folder, config, command, begin, control, view);
 }
@@ -284,10 +301,8 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
     log::info("{}: {} already", path, status);
     return status == "done" ? ExitCode::ok : ExitCode::diverged;
   }
-  const auto inputs = [&] {
-    return Inputs{make_backend(config.device), load_dataset(config.experiment.data)};
-  };
-  return train_noting_failure(folder, config, command, inputs, control, view);
+  const auto begin = [&] { return set_up(config); };
+  return train_noting_failure(folder, config, command, begin, control, view);
 }
 
 }  // namespace dropmuon

@@ -25,8 +25,8 @@ const NamedTensor& find_tensor(const std::vector<NamedTensor>& tensors, const Pa
   for (const NamedTensor& tensor : tensors) {
     if (tensor.name != param.name) continue;
     if (tensor.shape != sides(param.shape)) {
-      fail(ExitCode::bad_data, "{}: {} has shape [{}], expected {}", path, param.name,
-           fmt::join(tensor.shape, ","), param.shape.text());
+      fail(ExitCode::bad_data, "{}: {} has shape [{}], expected [{}]", path, param.name,
+           fmt::join(tensor.shape, ","), fmt::join(sides(param.shape), ","));
     }
     return tensor;
   }

@@ -64,6 +64,7 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
   sandbox.write("twice.yaml", "seed: 1\nseed: 2\n");
   sandbox.write("bomb.yaml", "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nseed: *c\n");
   sandbox.write("huge.yaml", std::string(2 << 20, '#'));
+  sandbox.write("sweep.yaml", "base: good.yaml\nseeds: 2\n");
   sandbox.write("channels.yaml", "model: {channels: []}\n");
   for (const BadCase& c : std::vector<BadCase>{
            {"{p} train {d}/unknown.yaml", 78, "unknown.yaml:2:1: "},
@@ -73,6 +74,8 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
            {"{p} train {d}/bomb.yaml", 78, "bomb.yaml:1:"},
            {"{p} train {d}/huge.yaml", 78, "huge.yaml"},
            {"{p} train {d}/channels.yaml", 78, "channels"},
+           {"{p} train {d}/sweep.yaml", 78, "this looks like a sweep: dropmuon sweep"},
+           {"{p} sweep {d}/good.yaml", 78, "this looks like a configuration: dropmuon train"},
            {"{p} train {d}/good.yaml data.dataset=minst", 78, "did you mean 'mnist'?"},
            {"{p} train {d}/good.yaml optimizer.lr=abc", 78, "optimizer.lr=abc"},
            {"{p} train {d}/good.yaml optimizer.lrr=1", 78, "did you mean 'lr'?"},
@@ -89,6 +92,7 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
        }) {
     check(sandbox, c);
   }
+  CHECK_FALSE(std::filesystem::exists(sandbox / "runs"));
 }
 
 TEST_CASE("missing and damaged files are named and exit with 66 and 65") {

@@ -72,7 +72,9 @@ TEST_CASE("eval and init_from read run folders, checkpoints and weights files") 
   CHECK(run_program("train --resume " + begun).code == 0);
   const Outcome other = run_program(with + run + " model.channels=[5,6]");
   CHECK(other.code == 65);
-  CHECK_THAT(other.output, Catch::Contains("layers.0.weight"));
+  CHECK_THAT(other.output,
+             Catch::Contains("layers.0.weight has shape [4,3,3,1], expected [5,3,3,1]"));
+  CHECK_FALSE(fs::exists(sandbox / "bad"));
 }
 
 TEST_CASE("one wrong bit in the final weights is found, and files from elsewhere need no sums") {

@@ -65,12 +65,7 @@ LabelPlaces label_places(const SweepDefinition& sweep) {
   LabelPlaces places;
   for (const SweepCase& each : sweep.cases) {
     for (const SweepPoint& point : grid_points(sweep.grid)) {
-      std::string label = each.name;
-      for (const SweepSetting& setting : point) {
-        label += fmt::format("{}{}={}", label.empty() ? "" : "-", names.at(setting.path),
-                             label_value(canonical_value(setting.path, setting.value)));
-      }
-      places.emplace(label, places.size());
+      places.emplace(label_of(each.name, point, names), places.size());
     }
   }
   return places;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // From a file and overrides to a RunConfig.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,12 @@ void read_key(RunConfig& config, const ConfigKey& key, const YamlNode& node) {
   }
 }
 
+// A key at the top of a sweep file and of no configuration.
+bool is_of_sweeps(const std::string& key) {
+  const std::vector<std::string> keys = {"base", "set", "cases", "grid", "random", "seeds"};
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
 void read_section(RunConfig& config, const std::string& path, const YamlNode& map) {
   const ConfigSchema& schema = config_schema();
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
@@ -41,8 +48,11 @@ void read_section(RunConfig& config, const std::string& path, const YamlNode& ma
     }
     const ConfigSection* section = schema.find_section(child);
     if (section == nullptr) {
-      throw TextError(map.keys[i].at, fmt::format("unknown key '{}'{}", one_line(child),
-                                                  schema.suggestion(path, map.keys[i].name)));
+      throw TextError(
+          map.keys[i].at,
+          fmt::format("unknown key '{}'{}", one_line(child),
+                      is_of_sweeps(child) ? "; this looks like a sweep: dropmuon sweep FILE"
+                                          : schema.suggestion(path, map.keys[i].name)));
     }
     if (section->clear && value.kind == YamlKind::null) {
       section->clear(config);

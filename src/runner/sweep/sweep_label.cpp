@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include <dropmuon/core/sha256.h>
 
 namespace dropmuon {
@@ -45,6 +47,16 @@ std::string label_value(const std::string& value) {
     }
   }
   return out.empty() ? "none" : out;
+}
+
+std::string label_of(const std::string& case_name, const SweepPoint& point,
+                     const std::map<std::string, std::string>& names) {
+  std::string label = case_name;
+  for (const SweepSetting& setting : point) {
+    const std::string value = label_value(canonical_value(setting.path, setting.value));
+    label += fmt::format("{}{}={}", label.empty() ? "" : "-", names.at(setting.path), value);
+  }
+  return label;
 }
 
 std::string name_of_label(const std::string& label) {

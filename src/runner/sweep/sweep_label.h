@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sweep_setting.h"
+#include "sweep_axes.h"
 
 namespace dropmuon {
 
@@ -15,6 +15,10 @@ std::map<std::string, std::string> short_names(const std::vector<std::string>& p
 
 // A value as it prints: "[64, 128]" becomes "64x128"; what is not safe becomes '_'.
 std::string label_value(const std::string& value);
+
+// "case-lr=0.1-tau=2": the case and its point, keys by their short names; empty if both are.
+std::string label_of(const std::string& case_name, const SweepPoint& point,
+                     const std::map<std::string, std::string>& names);
 
 // As a configuration may be called, which is a little less than a folder may.
 std::string name_of_label(const std::string& label);

@@ -88,18 +88,8 @@ class Expansion {
   }
 
  private:
-  std::string label_of(const SweepCase& which, const SweepPoint& point) const {
-    std::string label = which.name;
-    for (const SweepSetting& setting : point) {
-      const std::string value = canonical_value(setting.path, setting.value);
-      label += fmt::format("{}{}={}", label.empty() ? "" : "-", short_names_.at(setting.path),
-                           label_value(value));
-    }
-    return label;
-  }
-
   SweepJob make_job(const SweepCase& which, const SweepPoint& point, std::uint64_t seed) {
-    const std::string place = label_of(which, point);
+    const std::string place = label_of(which.name, point, short_names_);
     SweepJob job;
     job.label = fmt::format("{}{}seed={}", place, place.empty() ? "" : "-", seed);
     std::vector<SweepSetting> settings = definition_.settings;
