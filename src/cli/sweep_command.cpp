@@ -63,10 +63,11 @@ SweepControl control() {
               }};
 }
 
-void emit(const Sweep& sweep, const std::string& format) {
+void emit(const Sweep& sweep, const std::string& format, int at_a_time) {
   prepare_jobs(sweep);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  print(format == "slurm" ? slurm_script(sweep, program) : parallel_script(sweep, program));
+  const auto script = format == "slurm" ? slurm_script : parallel_script;
+  print(script(sweep, program, at_a_time));
   log::info("{} jobs in {} are prepared", sweep.jobs.size(), sweep.folder);
 }
 
@@ -163,7 +164,7 @@ ExitCode conclude(const Sweep& sweep, const SweepResult& result) {
 ExitCode run(const Sweep& sweep, const SweepArguments& arguments) {
   install_handlers();
   SweepTable table(arguments.quiet ? Verbosity::quiet : Verbosity::normal);
-  const SweepRunOptions options{.slots = arguments.jobs,
+  const SweepRunOptions options{.slots = arguments.jobs.value_or(1),
                                 .retries = arguments.retries,
                                 .tick = table.tick(),
                                 .boards = board_settings()};
@@ -184,7 +185,7 @@ void add_sweep(CLI::App& app, SweepArguments& arguments) {
   command->add_option("-j,--jobs", arguments.jobs, "Jobs at a time, each with its share of CPUs")
       ->check(CLI::Range(1, 4096))
       ->type_name("N")
-      ->capture_default_str();
+      ->default_str("1");
   command->add_option("--retries", arguments.retries, "Of a job whose failure may pass")
       ->check(CLI::Range(0, 100))
       ->type_name("R")
@@ -205,7 +206,7 @@ ExitCode command_sweep(const SweepArguments& arguments) {
   if (arguments.dry_run) {
     print(dry_run_text(sweep));
   } else {
-    emit(sweep, arguments.emit);
+    emit(sweep, arguments.emit, arguments.jobs.value_or(0));
   }
   return ExitCode::ok;
 }

@@ -2,6 +2,7 @@
 // `dropmuon sweep`: its words, and what they do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace dropmuon {
 struct SweepArguments {
   std::string file;
   std::vector<std::string> overrides;
-  int jobs = 1;
+  std::optional<int> jobs;
   int retries = 1;
   bool dry_run = false;
   std::string emit;  // slurm, parallel, or "": run the jobs here

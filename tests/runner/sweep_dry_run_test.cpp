@@ -117,6 +117,18 @@ TEST_CASE("sweep: a sweep for a device that is not here can be planned") {
   CHECK_THAT(text, Catch::Contains("at least ? one") && Catch::Contains("times unknown: "));
 }
 
+TEST_CASE("sweep: the dry run refuses what the run would refuse: jobs that were edited since") {
+  const SweepFolder folder;
+  prepare_jobs(folder.load(kTwo));
+  try {
+    dry_run_text(folder.load(kTwo + "set: {optimizer.lr: 0.5}\n"));
+    FAIL("not refused");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::bad_config);
+    CHECK_THAT(error.what(), Catch::Contains("holds another configuration than job"));
+  }
+}
+
 TEST_CASE("sweep: a job that cannot be planned is named") {
   const SweepFolder folder;
   try {

@@ -82,6 +82,30 @@ TEST_CASE("sweep: the Slurm script says what each task needs") {
   CHECK_THAT(options("grid: {device: [cuda, cpu]}\n"), !Catch::Contains("gpu"));
 }
 
+TEST_CASE("sweep: scripts start as many jobs at a time as they are told") {
+  const SweepFolder folder;
+  const Sweep sweep = folder.load(kThree);
+  CHECK_THAT(slurm_script(sweep, "dropmuon", 2), Catch::Contains("\n#SBATCH --array=0-2%2\n"));
+  CHECK_THAT(parallel_script(sweep, "dropmuon"), Catch::Contains("parallel --jobs 1 "));
+  CHECK_THAT(parallel_script(sweep, "dropmuon", 2), Catch::Contains("parallel --jobs 2 "));
+}
+
+TEST_CASE("sweep: more jobs than a Slurm array may have are submitted in parts") {
+  const SweepFolder folder;
+  const auto script = [&](int seeds) {
+    return slurm_script(
+        folder.load("base: base.yaml\nname: s\nseeds: " + std::to_string(seeds) + "\n"), "echo");
+  };
+  CHECK_THAT(script(1001), !Catch::Contains("#   sbatch"));
+  const std::string text = script(2003);
+  CHECK_THAT(text, Catch::Contains("\n#   sbatch --array=0-1000 --export=ALL,FIRST_JOB=0 FILE\n"
+                                   "#   sbatch --array=0-1000 --export=ALL,FIRST_JOB=1001 FILE\n"
+                                   "#   sbatch --array=0-0 --export=ALL,FIRST_JOB=2002 FILE\n"));
+  const std::string file = folder.write("slurm.sh", text);
+  CHECK_THAT(output_of("SLURM_ARRAY_TASK_ID=7 FIRST_JOB=1001 bash " + file),
+             Catch::EndsWith("seed=1008\n"));
+}
+
 TEST_CASE("sweep: the Slurm script outside Slurm says how to use it") {
   const SweepFolder folder;
   const std::string script = folder.write("slurm.sh", slurm_script(folder.load(kThree), "true"));

@@ -51,21 +51,25 @@ struct Sweep {
 // with the same folder.
 Sweep load_sweep(const std::string& path, const std::vector<std::string>& overrides);
 
+// Throws Error(bad_config) if a job's folder holds another configuration than the job has.
+void check_prepared(const Sweep& sweep);
+
 // Makes the folders of all jobs, each with its config.yaml and, if it is new, STATUS `waiting`; and
 // sweep.yaml, the definition, beside them. Jobs that are there stay as they are. Warns of runs
-// there that are none of the jobs. Throws Error(bad_config) if a folder holds another
-// configuration, Error(cannot_write).
+// there that are none of the jobs. Throws as check_prepared() does, and Error(cannot_write).
 void prepare_jobs(const Sweep& sweep);
 
 // What `sweep --dry-run` prints: every job with its status, steps, expected FLOPs and, at the
 // measured peak of this machine, the least time it can take; and the sums of what is left to do.
+// Throws as check_prepared() does.
 std::string dry_run_text(const Sweep& sweep);
 
 // Shell scripts that run the prepared jobs on other machines that share the folder: a Slurm job
 // array (sbatch it) and a GNU parallel call (run it). Each line of work is
 // `PROGRAM train --resume FOLDER`; jobs that are done end at once, so the scheduler owns retries.
-// They run in the folder where they were made, on which relative names in configurations depend.
-std::string slurm_script(const Sweep& sweep, const std::string& program);
-std::string parallel_script(const Sweep& sweep, const std::string& program);
+// They run in the folder where they were made, on which relative names in configurations depend,
+// and at most `at_a_time` of them together; 0: as many as Slurm starts, or one for GNU parallel.
+std::string slurm_script(const Sweep& sweep, const std::string& program, int at_a_time = 0);
+std::string parallel_script(const Sweep& sweep, const std::string& program, int at_a_time = 0);
 
 }  // namespace dropmuon

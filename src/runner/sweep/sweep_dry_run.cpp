@@ -114,6 +114,7 @@ std::string time_text(double seconds) { return std::isnan(seconds) ? "?" : human
 }  // namespace
 
 std::string dry_run_text(const Sweep& sweep) {
+  check_prepared(sweep);
   Estimator estimator;
   Cost left;
   std::size_t unfinished = 0;

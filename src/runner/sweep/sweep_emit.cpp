@@ -44,16 +44,32 @@ bool all_jobs(const Sweep& sweep, Property property) {
                      [&](const SweepJob& job) { return property(job.config.device); });
 }
 
-std::string slurm_options(const Sweep& sweep) {
+// Slurm's MaxArraySize, unless its administrator has set another: indices are below it.
+constexpr std::size_t kMaxArraySize = 1001;
+
+// How to submit more jobs than an array may have.
+std::string slurm_parts(const Sweep& sweep) {
+  if (sweep.jobs.size() <= kMaxArraySize) return "";
+  std::string out = fmt::format(
+      "# Slurm takes {} tasks an array unless it is told otherwise; in parts:\n", kMaxArraySize);
+  for (std::size_t first = 0; first < sweep.jobs.size(); first += kMaxArraySize) {
+    const std::size_t last = std::min(sweep.jobs.size() - first, kMaxArraySize) - 1;
+    out += fmt::format("#   sbatch --array=0-{} --export=ALL,FIRST_JOB={} FILE\n", last, first);
+  }
+  return out;
+}
+
+std::string slurm_options(const Sweep& sweep, int at_a_time) {
   const std::string logs = fs::absolute(fs::path(sweep.folder) / "slurm-").string();
   std::string out = fmt::format(
       "#SBATCH --job-name={}\n"
-      "#SBATCH --array=0-{}\n"
+      "#SBATCH --array=0-{}{}\n"
       "#SBATCH --output=\"{}%A_%a.log\"\n"
       "#SBATCH --open-mode=append\n"
       "#SBATCH --requeue\n"
       "#SBATCH --signal=B:TERM@60\n",
-      sweep.name, sweep.jobs.size() - 1, slurm_file_name(logs));
+      sweep.name, sweep.jobs.size() - 1, at_a_time > 0 ? fmt::format("%{}", at_a_time) : "",
+      slurm_file_name(logs));
   const int threads = sweep.jobs.front().config.device.threads;
   const bool fixed = all_jobs(sweep, [&](const DeviceRequest& d) { return d.threads == threads; });
   if (threads > 0 && fixed) {
@@ -70,7 +86,7 @@ std::string slurm_options(const Sweep& sweep) {
 
 }  // namespace
 
-std::string slurm_script(const Sweep& sweep, const std::string& program) {
+std::string slurm_script(const Sweep& sweep, const std::string& program, int at_a_time) {
   std::string folders;
   for (const SweepJob& job : sweep.jobs) folders += "  " + shell_word(job.folder) + "\n";
   return fmt::format(
@@ -79,19 +95,21 @@ std::string slurm_script(const Sweep& sweep, const std::string& program) {
       "# Jobs that are done end at once and stopped ones go on from their last checkpoint, so\n"
       "# submitting the file again does what is left. Options given to sbatch win over these:\n"
       "{2}"
+      "{6}"
       "set -euo pipefail\n"
+      ": \"${{FIRST_JOB:=0}}\"\n"
       "folders=(\n"
       "{3}"
       ")\n"
       "cd {4}\n"
       "# exec: signals reach the program, which saves its state and stops.\n"
       "exec {5} train --resume \\\n"
-      "  \"${{folders[${{SLURM_ARRAY_TASK_ID:?submit this file with sbatch}}]}}\"\n",
-      sweep.name, sweep.jobs.size(), slurm_options(sweep), folders,
-      shell_word(fs::current_path().string()), shell_word(program));
+      "  \"${{folders[FIRST_JOB + ${{SLURM_ARRAY_TASK_ID:?submit this file with sbatch}}]}}\"\n",
+      sweep.name, sweep.jobs.size(), slurm_options(sweep, at_a_time), folders,
+      shell_word(fs::current_path().string()), shell_word(program), slurm_parts(sweep));
 }
 
-std::string parallel_script(const Sweep& sweep, const std::string& program) {
+std::string parallel_script(const Sweep& sweep, const std::string& program, int at_a_time) {
   std::string lines;
   for (const SweepJob& job : sweep.jobs) {
     lines += fmt::format("{} train --resume {}\n", shell_word(program), shell_word(job.folder));
@@ -110,11 +128,12 @@ std::string parallel_script(const Sweep& sweep, const std::string& program) {
       "  echo 'GNU parallel is needed (Debian: apt-get install parallel)' >&2\n"
       "  exit 69\n"
       "fi\n"
-      "exec parallel --jobs 1 --line-buffer --workdir \"$PWD\" --termseq TERM,60000,KILL,1000 "
+      "exec parallel --jobs {4} --line-buffer --workdir \"$PWD\" --termseq TERM,60000,KILL,1000 "
       "\"$@\" <<'JOBS'\n"
       "{3}"
       "JOBS\n",
-      sweep.name, sweep.jobs.size(), shell_word(fs::current_path().string()), lines);
+      sweep.name, sweep.jobs.size(), shell_word(fs::current_path().string()), lines,
+      std::max(at_a_time, 1));
 }
 
 }  // namespace dropmuon

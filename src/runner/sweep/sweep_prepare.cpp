@@ -76,12 +76,16 @@ void make_folder(const SweepJob& job) {
 
 }  // namespace
 
+void check_prepared(const Sweep& sweep) {
+  for (const SweepJob& job : sweep.jobs) check_folder(job, sweep.name);
+}
+
 void prepare_jobs(const Sweep& sweep) {
   FileSystem& files = FileSystem::real();
   files.create_folders(sweep.folder);
   const PreparationLock lock(sweep.folder + "/.prepare.lock");
   remove_leftovers(sweep.folder, "sweep.yaml.tmp-");
-  for (const SweepJob& job : sweep.jobs) check_folder(job, sweep.name);
+  check_prepared(sweep);
   for (const SweepJob& job : sweep.jobs) make_folder(job);
   const std::string definition = sweep.folder + "/sweep.yaml";
   if (!files.exists(definition) || files.read_file(definition) != sweep.definition) {
