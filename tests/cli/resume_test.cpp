@@ -9,30 +9,12 @@
 
 #include "catch.h"
 #include "program.h"
+#include "slow_run.h"
 
 using namespace dropmuon;
 namespace fs = std::filesystem;
 
 namespace {
-
-// Slow enough on any machine to be caught in the middle, with state that matters: momentum,
-// moments, crops, a schedule, a sampler.
-std::string slow_config(const Sandbox& sandbox, const std::string& optimizer,
-                        const std::string& scheme) {
-  return sandbox.write(optimizer + "-" + scheme + ".yaml",
-                       fmt::format("name: {0}-{1}\nruns_dir: {2}/runs\n"
-                                   "data: {{dataset: synthetic, train_limit: 400, augment: {{crop: "
-                                   "2, flip: true}}}}\n"
-                                   "model: {{channels: [4, 6]}}\n"
-                                   "optimizer: {{type: {0}, lr: 0.01}}\n"
-                                   "sampling: {{scheme: {1}, tau: 2}}\n"
-                                   "schedule: {{type: cosine, warmup_steps: 9}}\n"
-                                   "train: {{epochs: 1000, max_steps: 110, batch_size: 40, "
-                                   "eval_every_epochs: 9, eval_train_images: 40, "
-                                   "log_every_steps: 3}}\n"
-                                   "checkpoint: {{every_epochs: 1}}\n",
-                                   optimizer, scheme, sandbox / ""));
-}
 
 // What must not depend on interruptions: metrics without times, and the final weights.
 std::string essence(const std::string& run) {
@@ -160,74 +142,6 @@ TEST_CASE("resume needs the metrics that the checkpoint says were written, and n
   CHECK_THAT(again.output, Catch::Contains("going on after step"));
 }
 
-TEST_CASE("SIGUSR1 saves the state and the run goes on") {
-  const Sandbox sandbox;
-  const std::string config = slow_config(sandbox, "muon", "uniform");
-  const Outcome outcome = run_script(fmt::format(
-      "{} train -q {} checkpoint.every_epochs=null train.max_steps=null >/dev/null & pid=$!; "
-      "while kill -0 $pid 2>/dev/null && [ $(cat {}/runs/*/*/metrics.csv 2>/dev/null | wc -l) -lt "
-      "5 ]; do sleep 0.01; done; "
-      "kill -USR1 $pid; "
-      "for i in $(seq 500); do ls {}/runs/*/*/checkpoints/latest 2>/dev/null && break; sleep "
-      "0.01; done; kill -0 $pid && echo still training; kill -TERM $pid; wait $pid",
-      program(), config, sandbox / "", sandbox / ""));
-  CAPTURE(outcome.output);
-  CHECK(outcome.code == 75);
-  CHECK_THAT(outcome.output, Catch::Contains("checkpoints/latest"));
-  CHECK_THAT(outcome.output, Catch::Contains("still training"));
-}
-
-// The kernels of a matrix product may borrow the stack pointer; see answer_signals().
-TEST_CASE("hundreds of signals in the middle of matrix products change no bit") {
-  const Sandbox sandbox;
-  const std::string train = fmt::format(
-      "'{}', 'train', '-q', '{}', 'train.batch_size=1024', 'data.train_limit=1024', "
-      "'model.channels=[64,128]', 'train.max_steps=8'",
-      program(), slow_config(sandbox, "sgd", "uniform"));
-  const Outcome outcome = run_script(
-      fmt::format("python3 - <<'EOF'\n"
-                  "import glob, signal, subprocess, time\n"
-                  "sent = 0\n"
-                  "for folder in '{0}calm', '{0}pelted':\n"
-                  "    p = subprocess.Popen([{1}, 'runs_dir=' + folder], "
-                  "stdout=subprocess.DEVNULL)\n"
-                  "    while p.poll() is None:\n"
-                  "        if 'pelted' in folder and glob.glob(folder + '/*/*/metrics.csv'):\n"
-                  "            p.send_signal(signal.SIGUSR1)\n"
-                  "            sent += 1\n"
-                  "        time.sleep(0.0003)\n"
-                  "    print('code', p.returncode)\n"
-                  "print('enough' if sent > 200 else f'only {{sent}}')\n"
-                  "EOF\n"
-                  "cmp {0}calm/*/*/weights.safetensors {0}pelted/*/*/weights.safetensors && echo "
-                  "same",
-                  sandbox / "", train));
-  CHECK(outcome.output == "code 0\ncode 0\nenough\nsame\n");
-}
-
-TEST_CASE("a second signal ends the program at once") {
-  const Sandbox sandbox;
-  // A step of this batch takes long enough for the second signal to come first.
-  const std::string config = slow_config(sandbox, "sgd", "uniform");
-  for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
-    fs::remove_all(sandbox / "runs");
-    const Outcome outcome = run_script(
-        fmt::format(
-            "import signal, subprocess, time, glob\n"
-            "p = subprocess.Popen(['{}', 'train', '-q', '{}', 'train.batch_size=4096', "
-            "'data.train_limit=4096', 'model.channels=[64,128]'], stdout=subprocess.DEVNULL)\n"
-            "while p.poll() is None and not glob.glob('{}/runs/*/*/metrics.csv'): "
-            "time.sleep(0.01)\n",
-            program(), config, sandbox / "")
-            .insert(0, "python3 - <<'EOF'\n") +
-        fmt::format("time.sleep(0.1)\np.send_signal(signal.SIG{0})\ntime.sleep(0.2)\n"
-                    "p.send_signal(signal.SIG{0})\nprint('code', p.wait())\nEOF",
-                    signal));
-    CAPTURE(signal, outcome.output);
-    CHECK_THAT(outcome.output, Catch::Contains(fmt::format("code {}\n", code)));
-  }
-}
-
 TEST_CASE("resume: what is not there, is taken, is done, or is of another configuration") {
   const Sandbox sandbox;
   CHECK(run_program("train --resume " + (sandbox / "none")).code == 66);
@@ -293,6 +207,30 @@ TEST_CASE("resume passes over a damaged checkpoint, names it, and refuses if all
   const Outcome refused = run_program("train --resume " + run);
   CHECK(refused.code == 65);
   CHECK_THAT(refused.output, Catch::Contains("checkpoints is whole"));
+}
+
+TEST_CASE("a kill between saving the best state and marking it is made good by resume") {
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config() + " checkpoint.keep=9").code == 0);
+  const std::string run = sandbox.only_run();
+  const auto summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  const std::string best = Sandbox::read(run + "/checkpoints/best");
+  REQUIRE(best.ends_with("\n"));
+  const std::string folder = run + "/checkpoints/";
+  // What was saved after the best state did not come to be, nor did the mark.
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("step_") && name + "\n" > best) fs::remove_all(entry);
+  }
+  fs::remove(folder + "best");
+  std::ofstream(folder + "latest") << best;
+  std::ofstream(run + "/STATUS") << "running\n";
+  const Outcome outcome = run_program("train --resume " + run + "; cat " + folder + "best");
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, Catch::EndsWith(best));
+  CHECK(nlohmann::json::parse(Sandbox::read(run + "/summary.json")).at("best/test/accuracy") ==
+        summary.at("best/test/accuracy"));
 }
 
 TEST_CASE("a prepared folder is started by resume, like a run of its own") {

@@ -76,23 +76,6 @@ TEST_CASE("the same run twice gives identical metrics apart from the time column
   CHECK(timeless(csv[0]) == timeless(csv[1]));
 }
 
-TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
-  for (const std::string signal : {"INT", "TERM"}) {
-    const Sandbox sandbox;
-    // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
-    const Outcome outcome =
-        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " + program() +
-                   " train " + sandbox.config() + " train.epochs=100000");
-    CAPTURE(signal, outcome.output);
-    CHECK(outcome.code == 75);
-    CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
-    CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "stopped\n");
-    const auto summary = nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
-    CHECK(summary.at("status") == "stopped");
-    CHECK(summary.contains("test/accuracy"));
-  }
-}
-
 TEST_CASE("a diverging run says so, writes STATUS and exits with 76") {
   const Sandbox sandbox;
   const Outcome outcome =

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Signals to a training run; what they do to a sweep is in sweep_signals_test.cpp.
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.h"
+#include "program.h"
+#include "slow_run.h"
+
+using namespace dropmuon;
+namespace fs = std::filesystem;
+
+TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
+  for (const std::string signal : {"INT", "TERM"}) {
+    const Sandbox sandbox;
+    // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
+    const Outcome outcome =
+        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " + program() +
+                   " train " + sandbox.config() + " train.epochs=100000");
+    CAPTURE(signal, outcome.output);
+    CHECK(outcome.code == 75);
+    CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
+    CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "stopped\n");
+    const auto summary = nlohmann::json::parse(Sandbox::read(sandbox.only_run() + "/summary.json"));
+    CHECK(summary.at("status") == "stopped");
+    CHECK(summary.contains("test/accuracy"));
+  }
+}
+
+TEST_CASE("SIGUSR1 saves the state and the run goes on") {
+  const Sandbox sandbox;
+  const std::string config = slow_config(sandbox, "muon", "uniform");
+  const Outcome outcome = run_script(fmt::format(
+      "{} train -q {} checkpoint.every_epochs=null train.max_steps=null >/dev/null & pid=$!; "
+      "while kill -0 $pid 2>/dev/null && [ $(cat {}/runs/*/*/metrics.csv 2>/dev/null | wc -l) -lt "
+      "5 ]; do sleep 0.01; done; "
+      "kill -USR1 $pid; "
+      "for i in $(seq 500); do ls {}/runs/*/*/checkpoints/latest 2>/dev/null && break; sleep "
+      "0.01; done; kill -0 $pid && echo still training; kill -TERM $pid; wait $pid",
+      program(), config, sandbox / "", sandbox / ""));
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 75);
+  CHECK_THAT(outcome.output, Catch::Contains("checkpoints/latest"));
+  CHECK_THAT(outcome.output, Catch::Contains("still training"));
+}
+
+// The kernels of a matrix product may borrow the stack pointer; see answer_signals().
+TEST_CASE("hundreds of signals in the middle of matrix products change no bit") {
+  const Sandbox sandbox;
+  const std::string train = fmt::format(
+      "'{}', 'train', '-q', '{}', 'train.batch_size=1024', 'data.train_limit=1024', "
+      "'model.channels=[64,128]', 'train.max_steps=8'",
+      program(), slow_config(sandbox, "sgd", "uniform"));
+  const Outcome outcome = run_script(
+      fmt::format("python3 - <<'EOF'\n"
+                  "import glob, signal, subprocess, time\n"
+                  "sent = 0\n"
+                  "for folder in '{0}calm', '{0}pelted':\n"
+                  "    p = subprocess.Popen([{1}, 'runs_dir=' + folder], "
+                  "stdout=subprocess.DEVNULL)\n"
+                  "    while p.poll() is None:\n"
+                  "        if 'pelted' in folder and glob.glob(folder + '/*/*/metrics.csv'):\n"
+                  "            p.send_signal(signal.SIGUSR1)\n"
+                  "            sent += 1\n"
+                  "        time.sleep(0.0003)\n"
+                  "    print('code', p.returncode)\n"
+                  "print('enough' if sent > 200 else f'only {{sent}}')\n"
+                  "EOF\n"
+                  "cmp {0}calm/*/*/weights.safetensors {0}pelted/*/*/weights.safetensors && echo "
+                  "same",
+                  sandbox / "", train));
+  CHECK(outcome.output == "code 0\ncode 0\nenough\nsame\n");
+}
+
+TEST_CASE("a second signal ends the program at once") {
+  const Sandbox sandbox;
+  // A step of this batch takes long enough for the second signal to come first.
+  const std::string config = slow_config(sandbox, "sgd", "uniform");
+  for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
+    fs::remove_all(sandbox / "runs");
+    const Outcome outcome = run_script(
+        fmt::format(
+            "import signal, subprocess, time, glob\n"
+            "p = subprocess.Popen(['{}', 'train', '-q', '{}', 'train.batch_size=4096', "
+            "'data.train_limit=4096', 'model.channels=[64,128]'], stdout=subprocess.DEVNULL)\n"
+            "while p.poll() is None and not glob.glob('{}/runs/*/*/metrics.csv'): "
+            "time.sleep(0.01)\n",
+            program(), config, sandbox / "")
+            .insert(0, "python3 - <<'EOF'\n") +
+        fmt::format("time.sleep(0.1)\np.send_signal(signal.SIG{0})\ntime.sleep(0.2)\n"
+                    "p.send_signal(signal.SIG{0})\nprint('code', p.wait())\nEOF",
+                    signal));
+    CAPTURE(signal, outcome.output);
+    CHECK_THAT(outcome.output, Catch::Contains(fmt::format("code {}\n", code)));
+  }
+}
