@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
@@ -25,6 +33,28 @@ std::unique_ptr<Backend> make_cpu(const DeviceRequest& request) {
 int gpu_index(const std::string& device) {
   const std::size_t colon = device.find(':');
   return colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
+}
+
+std::vector<std::string> usable_boards() {
+  const std::string name = "CUDA_VISIBLE_DEVICES";
+  const char* given = std::getenv(name.c_str());
+  std::istringstream visible(given == nullptr ? "" : given);
+  std::vector<std::string> settings;
+  for (int i = 0; cuda::unavailable_reason(i).empty(); ++i) {
+    std::string id = fmt::format("{}", i);  // of those that this process sees
+    if (given != nullptr && !std::getline(visible, id, ',')) break;
+    settings.push_back(name + "=" + id);
+  }
+  return settings;
+}
+
+[[noreturn]] void answer_with_boards(int file) {
+  try {
+    for (const std::string& setting : usable_boards()) dprintf(file, "%s\n", setting.c_str());
+  } catch (const std::exception&) {
+    _exit(1);  // a board that cannot even be asked is none
+  }
+  _exit(0);
 }
 
 }  // namespace
@@ -60,16 +90,22 @@ std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
   return make_cpu(request);
 }
 
+// A child looks: asking whether a board is usable takes memory on it, or all of it where it is in
+// exclusive use, for as long as the process lives.
 std::vector<std::string> board_settings() {
-  const std::string name = "CUDA_VISIBLE_DEVICES";
-  const char* given = std::getenv(name.c_str());
-  std::istringstream visible(given == nullptr ? "" : given);
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  const pid_t child = fork();
+  if (child == 0) answer_with_boards(ends[1]);
+  close(ends[1]);
   std::vector<std::string> settings;
-  for (int i = 0; cuda::unavailable_reason(i).empty(); ++i) {
-    std::string id = fmt::format("{}", i);  // of those that this process sees
-    if (given != nullptr && !std::getline(visible, id, ',')) break;
-    settings.push_back(name + "=" + id);
+  FILE* answers = fdopen(ends[0], "r");
+  std::array<char, 512> line{};
+  while (answers != nullptr && std::fgets(line.data(), line.size(), answers) != nullptr) {
+    settings.emplace_back(line.data(), std::strcspn(line.data(), "\n"));
   }
+  if (answers != nullptr) std::fclose(answers);
+  while (child > 0 && waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
   return settings;
 }
 

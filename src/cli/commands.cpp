@@ -16,14 +16,17 @@
 namespace dropmuon {
 namespace {
 
-RunControl control() { return {stop_requested, checkpoint_requested}; }
+RunControl control() {
+  return {.stop_requested = [] { return stop_requests() > 0; },
+          .checkpoint_requested = checkpoint_requested};
+}
 
 }  // namespace
 
 ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
                        Verbosity verbosity) {
   const RunConfig config = load_config(arguments.config, arguments.overrides);
-  answer_signals();
+  answer_signals(SecondRequest::ends_the_process);
   Progress progress(verbosity);
   return run_training(config, command, control(), progress);
 }
@@ -42,7 +45,7 @@ ExitCode command_resume(const std::string& run, const ConfigArguments& arguments
     }
     folder = RunFolder::latest(load_config(arguments.config, arguments.overrides)).path();
   }
-  answer_signals();
+  answer_signals(SecondRequest::ends_the_process);
   Progress progress(verbosity);
   return resume_training(folder, command, control(), progress);
 }

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include <poll.h>
+
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {
@@ -11,6 +13,11 @@ void print(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     fail(ExitCode::cannot_write, "cannot write to standard output");
   }
+}
+
+bool can_write(int file) {
+  pollfd asked = {.fd = file, .events = POLLOUT, .revents = 0};
+  return poll(&asked, 1, 0) == 1 && (asked.revents & POLLOUT) != 0;
 }
 
 }  // namespace dropmuon

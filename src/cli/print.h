@@ -8,4 +8,8 @@ namespace dropmuon {
 // What a command answers, on standard output. Throws Error(cannot_write), as for a full disk.
 void print(const std::string& text);
 
+// Whether writing to `file`, a descriptor, would begin at once: not to a terminal that is held with
+// Ctrl-S, nor into a pipe that nobody empties.
+bool can_write(int file);
+
 }  // namespace dropmuon

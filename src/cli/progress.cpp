@@ -42,7 +42,8 @@ void Progress::on_begin(const RunHeader& header) {
 void Progress::on_step(std::int64_t steps_done) {
   constexpr std::chrono::milliseconds kRefresh(100);
   if (!terminal_ || Clock::now() - last_draw_ < kRefresh) return;
-  draw(steps_done);
+  // Training is being timed: a terminal that is held (Ctrl-S, a slow link) must not be waited for.
+  if (can_write(STDERR_FILENO)) draw(steps_done);
 }
 
 void Progress::draw(std::int64_t steps_done) {

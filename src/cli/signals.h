@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
-// SIGINT, SIGTERM and SIGHUP ask the run to stop after the step it is in, SIGUSR1 to save its state
-// and go on.
+// What signals ask of a run or a sweep. SIGINT, SIGTERM and SIGHUP: stop in order. SIGUSR1: save
+// the state and go on.
 #pragma once
 
 namespace dropmuon {
 
+enum class SecondRequest {
+  ends_the_process,  // at once, with 128 + the signal's number (130, 143)
+  is_counted,
+};
+
 // A thread of its own waits for the signals; every other thread blocks them, those that start
-// later because they inherit it. So call this before any work is given to threads. The first
-// signal makes stop_requested() true; a second one ends the process at once with 128 + its number
-// (130, 143). SIGPIPE is ignored, so a closed pager does not kill a run.
-void answer_signals();
-bool stop_requested();
+// later because they inherit it. So call this before any work is given to threads. A request that
+// comes within a quarter of a second of the one before is the same one twice: `timeout` and service
+// managers signal a process and its group. SIGPIPE is ignored, so a closed pager kills no run.
+void answer_signals(SecondRequest second);
+
+int stop_requests();
+int last_stop_signal();       // its number
 bool checkpoint_requested();  // true once for each request
 
 }  // namespace dropmuon

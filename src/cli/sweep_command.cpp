@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "print.h"
+#include "signals.h"
 #include "sweep_table.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/log.h>
@@ -22,45 +23,11 @@
 namespace dropmuon {
 namespace {
 
-volatile std::sig_atomic_t stop_signals = 0;
-volatile std::sig_atomic_t last_signal = 0;
-volatile std::sig_atomic_t checkpoint_signal = 0;
-
-void on_stop_signal(int number) {
-  stop_signals = stop_signals + 1;
-  last_signal = number;
-}
-
-void on_checkpoint_signal(int /*number*/) { checkpoint_signal = 1; }
-
-// Other than training, which a second signal ends at once, a sweep has to end its jobs first.
-void install_handlers() {
+// Whoever started this may ignore the end of its children; here it has to be seen.
+void notice_children() {
   struct sigaction action = {};
-  action.sa_flags = SA_RESTART;
-  action.sa_handler = on_stop_signal;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction before = {};
-    sigaction(number, nullptr, &before);
-    const bool under_nohup = number == SIGHUP && before.sa_handler == SIG_IGN;
-    if (!under_nohup) sigaction(number, &action, nullptr);
-  }
-  action.sa_handler = on_checkpoint_signal;
-  sigaction(SIGUSR1, &action, nullptr);
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
-  // Whoever started this may ignore the end of its children; here it has to be seen.
   action.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &action, nullptr);
-}
-
-SweepControl control() {
-  return {.stop_requests = [] { return static_cast<int>(stop_signals); },
-          .checkpoint_requested =
-              [] {
-                const bool wanted = checkpoint_signal != 0;
-                checkpoint_signal = 0;
-                return wanted;
-              }};
 }
 
 void emit(const Sweep& sweep, const std::string& format, int at_a_time) {
@@ -138,7 +105,7 @@ void warn_of_unfinished(const SweepReport& report) {
 
 ExitCode conclude(const Sweep& sweep, const SweepResult& result) {
   const SweepReport& report = result.report;
-  if (result.end == SweepEnd::killed) std::_Exit(128 + static_cast<int>(last_signal));
+  if (result.end == SweepEnd::killed) std::_Exit(128 + last_stop_signal());
   warn_of_unfinished(report);
   print(report.folder + "\n");
   const std::size_t all = report.jobs.size();
@@ -161,14 +128,23 @@ ExitCode conclude(const Sweep& sweep, const SweepResult& result) {
   fail(ExitCode::internal, "{} of {} jobs failed; the same command tries them again", failed, all);
 }
 
+std::vector<std::string> boards_for(const Sweep& sweep) {
+  const bool none = std::all_of(sweep.jobs.begin(), sweep.jobs.end(), [](const SweepJob& job) {
+    return job.config.device.device == "cpu";
+  });
+  return none ? std::vector<std::string>() : board_settings();
+}
+
 ExitCode run(const Sweep& sweep, const SweepArguments& arguments) {
-  install_handlers();
+  // Other than training, which a second signal ends at once, a sweep has to end its jobs first.
+  answer_signals(SecondRequest::is_counted);
+  notice_children();
   SweepTable table(arguments.quiet ? Verbosity::quiet : Verbosity::normal);
   const SweepRunOptions options{.slots = arguments.jobs.value_or(1),
                                 .retries = arguments.retries,
                                 .tick = table.tick(),
-                                .boards = board_settings()};
-  return conclude(sweep, run_sweep(sweep, options, control(), table));
+                                .boards = boards_for(sweep)};
+  return conclude(sweep, run_sweep(sweep, options, {stop_requests, checkpoint_requested}, table));
 }
 
 }  // namespace

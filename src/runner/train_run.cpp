@@ -76,12 +76,6 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
   return json.dump(2) + "\n";
 }
 
-void warn_of_damage(const CheckpointStore::Loaded& loaded) {
-  for (const DamagedCheckpoint& damaged : loaded.damaged) {
-    log::warning("{} is damaged ({}); an older one is used", damaged.folder, damaged.problem);
-  }
-}
-
 // Passes what the trainer reports to the files and the person watching.
 class Observer final : public TrainObserver {
  public:
@@ -101,12 +95,16 @@ class Observer final : public TrainObserver {
     if (events_) events_->write(row);
     view_.on_metrics(row);
   }
+  void sync() {
+    writer_.sync();
+    if (events_) events_->sync();
+  }
   bool stop_requested() override { return control_.stop_requested(); }
   bool checkpoint_requested() override { return control_.checkpoint_requested(); }
   void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
     Checkpoint named = checkpoint;
     named.config_hash = config_hash_;
-    writer_.sync();  // a checkpoint must not outlive the rows before it
+    sync();  // a checkpoint must not outlive the rows before it
     checkpoints_.save(named);
     if (best) checkpoints_.mark_best(named.step);
   }
@@ -209,6 +207,14 @@ RunHeader header_of(const RunFolder& folder, const RunConfig& config, const Devi
           .micro_batch = trainer.micro_batch()};
 }
 
+// Only once nothing can keep this one from going on: until then they are the best there is.
+void forget_the_end_of_an_earlier_process(const RunFolder& folder) {
+  for (const char* name : {"error.txt", "weights.safetensors", "summary.json"}) {
+    std::error_code ignored;
+    std::filesystem::remove(folder.file(name), ignored);
+  }
+}
+
 ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                   const std::vector<std::string>& command, Setup setup, const RunControl& control,
                   RunView& view) {
@@ -239,7 +245,9 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                         ? MetricsWriter(folder.path())
                         : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
                     std::move(events), checkpoints, hash, control, view);
+  forget_the_end_of_an_earlier_process(folder);
   const TrainResult result = trainer.run(observer);
+  observer.sync();  // nor must the end
   if (result.status != TrainStatus::diverged) {
     save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
   }
@@ -256,10 +264,6 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
                               RunView& view) {
   try {
     folder.set_status("running");
-    for (const char* earlier : {"error.txt", "weights.safetensors", "summary.json"}) {
-      std::error_code ignored;  // what an earlier process left is not how this one ends
-      std::filesystem::remove(folder.file(earlier), ignored);
-    }
     log::open_file(folder.file("log.txt"));
     const ExitCode code = train_in(folder, config, command, begin(), control, view);
     log::close_file();

@@ -227,4 +227,10 @@ void CheckpointStore::remove(const Entry& entry) {
   files_->remove_tree(doomed);
 }
 
+void warn_of_damage(const CheckpointStore::Loaded& loaded) {
+  for (const DamagedCheckpoint& damaged : loaded.damaged) {
+    log::warning("{} is damaged ({}); an older one is used", damaged.folder, damaged.problem);
+  }
+}
+
 }  // namespace dropmuon

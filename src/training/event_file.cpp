@@ -121,6 +121,11 @@ void EventFile::write(const MetricsRow& row) {
   append(event_at(step).text(Event::summary, summary.bytes()).bytes());
 }
 
+void EventFile::sync() {
+  if (fsync(fileno(file_.get())) == 0) return;
+  fail(ExitCode::cannot_write, "cannot write {}: {}", path_, std::strerror(errno));
+}
+
 void EventFile::append(std::string_view event) {
   const std::string length =
       Message().little_endian(static_cast<std::uint64_t>(event.size())).bytes();

@@ -60,11 +60,24 @@ std::string or_here(const fs::path& folder) { return folder.empty() ? "." : fold
 
 std::string file_in(const std::string& checkpoint) { return checkpoint + "/weights.safetensors"; }
 
+// The sums of a checkpoint's file are in the manifest beside it.
+SavedWeights read_weights_file(const std::string& path) {
+  const fs::path folder = fs::absolute(path).parent_path();
+  std::error_code ignored;
+  if (file_in(folder.string()) == fs::absolute(path) &&
+      fs::exists(folder / "manifest.json", ignored)) {
+    const CheckpointStore store(folder.parent_path().string(), 1);
+    return {store.load(folder.string()).weights, path, path};
+  }
+  return {verified(read_safetensors(FileSystem::real().read_file(path), path), path), path, path};
+}
+
 SavedWeights newest(const std::string& checkpoints) {
   auto loaded = CheckpointStore(checkpoints, 1).load_newest("");
   if (!loaded) {
     fail(ExitCode::missing_input, "no weights and no checkpoint in {}", checkpoints);
   }
+  warn_of_damage(*loaded);
   return {std::move(loaded->checkpoint.weights), loaded->folder, file_in(loaded->folder)};
 }
 
@@ -100,10 +113,7 @@ SavedWeights read_weights(const std::string& path) {
   if (!fs::is_directory(at, ignored)) {
     const std::string beside = or_here(at.parent_path());
     if (at.filename() == "latest") return newest(beside);
-    if (at.filename() != "best") {
-      return {verified(read_safetensors(FileSystem::real().read_file(path), path), path), path,
-              path};
-    }
+    if (at.filename() != "best") return read_weights_file(path);
     const std::optional<std::string> best = CheckpointStore(beside, 1).best_folder();
     if (!best) fail(ExitCode::missing_input, "no checkpoint in {} is marked as the best", beside);
     at = *best;

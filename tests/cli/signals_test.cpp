@@ -13,10 +13,11 @@
 using namespace dropmuon;
 namespace fs = std::filesystem;
 
-TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
-  for (const std::string signal : {"INT", "TERM"}) {
+TEST_CASE("SIGINT, SIGTERM and SIGHUP finish the step, write STATUS and exit with 75") {
+  for (const std::string signal : {"INT", "TERM", "HUP"}) {
     const Sandbox sandbox;
-    // A non-interactive shell starts background jobs with SIGINT ignored; `timeout` restores it.
+    // A non-interactive shell starts background jobs with SIGINT ignored, and these tests may run
+    // under nohup; `timeout` restores both.
     const Outcome outcome =
         run_script("timeout --foreground --preserve-status -s " + signal + " 3 " + program() +
                    " train " + sandbox.config() + " train.epochs=100000");
@@ -28,6 +29,21 @@ TEST_CASE("SIGINT and SIGTERM finish the step, write STATUS and exit with 75") {
     CHECK(summary.at("status") == "stopped");
     CHECK(summary.contains("test/accuracy"));
   }
+}
+
+TEST_CASE("SIGHUP is nothing to a run under nohup") {
+  const Sandbox sandbox;
+  const Outcome outcome = run_script(
+      fmt::format("rows() {{ cat {0}runs/*/*/metrics.csv 2>/dev/null | wc -l; }}\n"
+                  "until_rows() {{ while kill -0 $pid 2>/dev/null && [ $(rows) -lt $1 ]; do sleep "
+                  "0.01; done; }}\n"
+                  "nohup {1} train -q {2} train.max_steps=null >/dev/null & pid=$!\n"
+                  "until_rows 5; kill -HUP $pid; later=$(($(rows) + 10)); until_rows $later\n"
+                  "[ $(rows) -ge $later ] && echo goes on; kill -TERM $pid; wait $pid",
+                  sandbox / "", program(), slow_config(sandbox, "sgd", "uniform")));
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 75);
+  CHECK_THAT(outcome.output, Catch::Contains("goes on\n"));
 }
 
 TEST_CASE("SIGUSR1 saves the state and the run goes on") {
@@ -85,15 +101,47 @@ TEST_CASE("a second signal ends the program at once") {
         fmt::format(
             "import signal, subprocess, time, glob\n"
             "p = subprocess.Popen(['{}', 'train', '-q', '{}', 'train.batch_size=4096', "
-            "'data.train_limit=4096', 'model.channels=[64,128]'], stdout=subprocess.DEVNULL)\n"
+            "'data.train_limit=4096', 'model.channels=[128,256]'], stdout=subprocess.DEVNULL)\n"
             "while p.poll() is None and not glob.glob('{}/runs/*/*/metrics.csv'): "
             "time.sleep(0.01)\n",
             program(), config, sandbox / "")
             .insert(0, "python3 - <<'EOF'\n") +
-        fmt::format("time.sleep(0.1)\np.send_signal(signal.SIG{0})\ntime.sleep(0.2)\n"
+        fmt::format("time.sleep(0.1)\np.send_signal(signal.SIG{0})\ntime.sleep(0.4)\n"
                     "p.send_signal(signal.SIG{0})\nprint('code', p.wait())\nEOF",
                     signal));
     CAPTURE(signal, outcome.output);
     CHECK_THAT(outcome.output, Catch::Contains(fmt::format("code {}\n", code)));
   }
+}
+
+TEST_CASE("a signal that comes to a run and to its group is one request") {
+  const Sandbox sandbox;
+  // Without --foreground `timeout` sends two.
+  const Outcome outcome = run_script("timeout --preserve-status -s TERM 3 " + program() +
+                                     " train " + sandbox.config() + " train.epochs=100000");
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 75);
+  CHECK(Sandbox::read(sandbox.only_run() + "/STATUS") == "stopped\n");
+}
+
+TEST_CASE("a second signal is heard even where standard error takes nothing") {
+  const Sandbox sandbox;
+  const Outcome outcome = run_script(
+      "python3 - <<'EOF'\n"
+      "import fcntl, os, signal, subprocess, time\n"
+      "reader, writer = os.pipe()\n"
+      "os.set_blocking(writer, False)\n"
+      "try:\n"
+      "    while True: os.write(writer, b'x' * 4096)\n"
+      "except BlockingIOError: os.set_blocking(writer, True)\n"
+      "p = subprocess.Popen(['" +
+      program() + "', 'train', '" + sandbox.config() +
+      "'], stdout=subprocess.DEVNULL, stderr=writer)\n"
+      "time.sleep(2)\n"
+      "for _ in 'ab':\n"
+      "    p.send_signal(signal.SIGTERM)\n"
+      "    time.sleep(0.5)\n"
+      "try: print('code', p.wait(timeout=20))\n"
+      "except subprocess.TimeoutExpired: p.kill(); print('deaf')\nEOF");
+  CHECK(outcome.output == "code 143\n");
 }

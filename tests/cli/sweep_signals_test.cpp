@@ -28,12 +28,24 @@ TEST_CASE("SIGINT, SIGTERM and SIGHUP stop the jobs in order") {
   }
 }
 
+TEST_CASE("a signal that comes twice at once, or to the jobs as well, is one request") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.while_running(
+      "",
+      "child=$(cat /proc/$sweep/task/$sweep/children)\n"
+      "kill -TERM $sweep $child $sweep; sleep 0.05; kill -TERM $sweep; wait $sweep; echo code $?");
+  CAPTURE(outcome.output);
+  CHECK_THAT(outcome.output, Catch::EndsWith("code 75\n"));
+  CHECK(sandbox.status("seed=0") == "stopped\n");
+  CHECK_FALSE(fs::is_empty(sandbox.job("seed=0") + "/checkpoints"));
+}
+
 TEST_CASE("a second signal kills the jobs and ends the sweep at once") {
   const SweepSandbox sandbox;
   const Outcome outcome = sandbox.while_running(
       "",
       "child=$(cat /proc/$sweep/task/$sweep/children)\nkill -STOP $child\n"  // deaf to the first
-      "kill -TERM $sweep; sleep 0.2; kill -INT $sweep; wait $sweep; echo code $?\n"
+      "kill -TERM $sweep; sleep 0.6; kill -INT $sweep; wait $sweep; echo code $?\n"
       "kill -0 $child 2>/dev/null && echo alive");
   CAPTURE(outcome.output);
   CHECK_THAT(outcome.output, Catch::EndsWith("code 130\n"));
@@ -75,5 +87,5 @@ TEST_CASE("jobs of a sweep that was killed stop in order by themselves") {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   CHECK_THAT(Sandbox::read(sandbox.job("seed=0/job.log")),
-             Catch::Contains("stopping after this step"));
+             Catch::Contains("stopping once the step in hand"));
 }

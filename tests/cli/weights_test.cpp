@@ -100,3 +100,28 @@ TEST_CASE("one wrong bit in the final weights is found, and files from elsewhere
   std::ofstream(weights, std::ios::binary) << length + text + good.substr(8 + old);
   CHECK(run_program("eval " + sandbox.only_run()).code == 0);
 }
+
+TEST_CASE("weights of a checkpoint are verified, and a damaged one that is passed over is named") {
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config() + " checkpoint.keep=3").code == 0);
+  const std::string run = sandbox.only_run();
+  const std::string newest = run + "/checkpoints/step_00000020/weights.safetensors";
+  std::string bytes = Sandbox::read(newest);
+  bytes[bytes.size() - 50] ^= 0x40;
+  std::ofstream(newest, std::ios::binary) << bytes;
+  for (const std::string& path : {newest, fs::path(newest).parent_path().string()}) {
+    CAPTURE(path);
+    CHECK(run_program("eval " + path).code == 65);
+  }
+  CHECK(run_script("cd " + fs::path(newest).parent_path().string() + " && " + program() +
+                   " eval weights.safetensors")
+            .code == 65);
+  fs::remove(run + "/weights.safetensors");
+  for (const std::string& path : {run, run + "/checkpoints/latest"}) {
+    const Outcome outcome = run_program("eval " + path);
+    CAPTURE(path, outcome.output);
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.output,
+               Catch::Contains("warning: ") && Catch::Contains("step_00000020 is damaged"));
+  }
+}

@@ -15,7 +15,7 @@ using namespace dropmuon;
 namespace {
 
 const std::string kTarget = "train.target.value=0.9";
-const std::string kOdd = "data.root=\"a, \\\"b\\\" | c\"";  // every separator there is
+const std::string kOdd = "train.init_from=\"a, \\\"b\\\" | c\"";  // every separator there is
 
 // Two groups: 10, 20, never; and one run that never arrives.
 Comparison sample(const FakeRuns& runs) {
@@ -60,24 +60,27 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
 TEST_CASE("the table, as it stands") {
   const FakeRuns runs;
   const Comparison comparison = sample(runs);
-  CHECK(to_text(comparison, 0) ==
-        "machine: cpu: Abacus, 2 threads, oneDNN 2.6.3; dropmuon 0.1.0 (commit abc, GNU, Release, "
-        "instruction set baseline)\n"
-        "4 runs in 2 groups, 3 seeds\n"
-        "target: test/accuracy >= 0.9; median [bootstrap 95 % interval], a miss counts as "
-        "infinite; seconds of training, without evaluation, logging and saving\n"
-        "baseline: data.root=data; ratios are medians / its median, below 1 is less\n"
-        "with fewer than 5 runs a group, intervals are too narrow: no difference can be claimed\n"
-        "\n"
-        "group                     reached       seconds  seconds ratio           steps  steps "
-        "ratio           samples  samples ratio                FLOP  FLOP ratio  diverged  ms/step "
-        "   final test %     best test %\n"
-        "data.root=data             2 of 3  20 [10, inf]              1  200 [100, inf]            "
-        "1  20 k [10 k, inf]              1  200 M [100 M, inf]           1         0      100  "
-        "80.00 +- 17.32  80.00 +- 17.32\n"
-        "data.root=\"a, \\\"b\\\" | c\"   0 of 1   not reached            inf     not reached      "
-        "    inf       not reached            inf         not reached         inf         1      "
-        "100           60.00           60.00\n");
+  CHECK(
+      to_text(comparison, 0) ==
+      "machine: cpu: Abacus, 2 threads, oneDNN 2.6.3; dropmuon 0.1.0 (commit abc, GNU, Release, "
+      "instruction set baseline)\n"
+      "4 runs in 2 groups, 3 seeds\n"
+      "target: test/accuracy >= 0.9; median [bootstrap 95 % interval], a miss counts as "
+      "infinite; seconds of training, without evaluation, logging and saving\n"
+      "baseline: train.init_from=null; ratios are medians / its median, below 1 is less\n"
+      "with fewer than 5 runs a group, intervals are too narrow: no difference can be claimed\n"
+      "\n"
+      "group                           reached       seconds  seconds ratio           steps  steps "
+      "ratio           samples  samples ratio                FLOP  FLOP ratio  diverged  ms/step "
+      "   final test %     best test %\n"
+      "train.init_from=null             2 of 3  20 [10, inf]              1  200 [100, inf]        "
+      "    "
+      "1  20 k [10 k, inf]              1  200 M [100 M, inf]           1         0      100  "
+      "80.00 +- 17.32  80.00 +- 17.32\n"
+      "train.init_from=\"a, \\\"b\\\" | c\"   0 of 1   not reached            inf     not reached  "
+      "    "
+      "    inf       not reached            inf         not reached         inf         1      "
+      "100           60.00           60.00\n");
 }
 
 TEST_CASE("a narrow table continues below, with letters for long labels") {
@@ -90,7 +93,7 @@ TEST_CASE("a narrow table continues below, with letters for long labels") {
     std::size_t blocks = 0;
     for (const std::string& line : lines) {
       CAPTURE(line);
-      CHECK((line.size() <= width || line.starts_with("B  data.root")));
+      CHECK((line.size() <= width || line.starts_with("B  train.init_from")));
       if (line.starts_with("group")) ++blocks;
     }
     CHECK(blocks >= 2);
@@ -100,7 +103,7 @@ TEST_CASE("a narrow table continues below, with letters for long labels") {
     }
     CHECK_THAT(text, Catch::Contains("not reached"));
   }
-  CHECK_THAT(to_text(comparison, 60), Catch::Contains("B  data.root=\"a"));
+  CHECK_THAT(to_text(comparison, 60), Catch::Contains("B  train.init_from=\"a"));
 }
 
 TEST_CASE("without a target there are accuracies and no costs") {
@@ -154,7 +157,7 @@ TEST_CASE("CSV reads back to the same numbers") {
     REQUIRE(rows[row].size() == rows[0].size());
     return rows[row][static_cast<std::size_t>(column - rows[0].begin())];
   };
-  CHECK(value(1, "group") == "data.root=data");
+  CHECK(value(1, "group") == "train.init_from=null");
   CHECK(value(2, "group") == comparison.groups[1].label);
   CHECK(value(1, "baseline") == "yes");
   CHECK(value(2, "baseline") == "no");
@@ -182,7 +185,7 @@ TEST_CASE("JSON reads back to the same numbers, with every run") {
   const Comparison comparison = sample(runs);
   const auto json = nlohmann::json::parse(to_json(comparison));
   CHECK(json.at("target") == "test/accuracy >= 0.9");
-  CHECK(json.at("baseline") == "data.root=data");
+  CHECK(json.at("baseline") == "train.init_from=null");
   CHECK(json.at("machines").size() == 1);
   CHECK(json.at("warnings").empty());
   const auto& group = json.at("groups").at(0);

@@ -136,11 +136,13 @@ TEST_CASE("studies: the time told fits the FLOPs, and small forms end in minutes
     CHECK(comment.seconds == told_by_table(name).seconds);
     CHECK(comment.seconds >= 0.75 * seconds);
     CHECK(comment.seconds <= 1.5 * seconds);
-    if (is_small(name)) CHECK(seconds <= 20.0 * 60.0);
+    if (is_small(name)) CHECK(seconds <= 25.0 * 60.0);
   }
 }
 
-TEST_CASE("studies: a Muon job and its Drop-Muon twin differ in sampling only") {
+// Equal steps give Drop-Muon, whose steps are shorter, less time to reach a target in.
+TEST_CASE(
+    "studies: a Muon job and its Drop-Muon twin differ in sampling, the paper's in steps too") {
   for (const std::string& study : study_names()) {
     const Sweep sweep = load_study(study);
     std::map<std::string, RunConfig> jobs;
@@ -156,6 +158,12 @@ TEST_CASE("studies: a Muon job and its Drop-Muon twin differ in sampling only") 
       RunConfig same = config;
       same.name = twin->second.name;
       same.experiment.sampling = twin->second.experiment.sampling;
+      if (study.starts_with("paper_reproduction")) {
+        CHECK(make_plan(config).total_flops ==
+              Approx(make_plan(twin->second).total_flops).epsilon(0.03));
+        same.experiment.train.epochs = twin->second.experiment.train.epochs;
+        same.experiment.train.max_steps = twin->second.experiment.train.max_steps;
+      }
       CHECK(to_yaml(same) == to_yaml(twin->second));
     }
   }

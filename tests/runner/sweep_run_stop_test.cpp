@@ -46,6 +46,26 @@ TEST_CASE("a job that dies before it listens to SIGTERM was stopped and did not 
   CHECK(s.run().state == JobState::stopped);
 }
 
+TEST_CASE("a job hears signals that whoever runs the sweep blocks") {
+  Scripted s("name: s\nbase: base.yaml\n", "kill -TERM $$; echo deaf > told; exit 0");
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  s.options.retries = 0;
+  s.run();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CHECK_FALSE(std::filesystem::exists(s.sweep.jobs[0].folder + "/told"));
+}
+
+TEST_CASE("a job that a second signal ends while the sweep stops was stopped and did not fail") {
+  Scripted s(kTwo, "trap 'exit 143' TERM; echo $$ > pid; while :; do sleep 0.01; done");
+  s.options.tick = std::chrono::milliseconds(10);
+  s.watcher.on_refresh = [&](const SweepReport&) { s.stops = s.of(0, "pid").empty() ? 0 : 1; };
+  CHECK(s.run().state == JobState::stopped);
+}
+
 TEST_CASE("jobs have a process group, no input, and hear of a checkpoint once they listen") {
   Scripted s("name: s\nbase: base.yaml\n",
              "cut -d' ' -f1,5 /proc/$$/stat > group; cat > input\n"

@@ -25,8 +25,9 @@ struct FakeRun {
   std::vector<FakeEvaluation> evaluations;
   std::string status = "done";
   std::string host = "here";
-  int threads = 2;
+  int threads = 2;  // 0: a device that has none, such as a GPU
   std::string commit = "abc";
+  std::string verdict = "synthetic";
   std::string data_hash = "d1";
 };
 
@@ -86,9 +87,12 @@ class FakeRuns {
     return fmt::format(
         "{{\"config_hash\":\"{}\",\"program\":{{\"version\":\"0.1.0\",\"commit\":\"{}\","
         "\"compiler\":\"GNU\",\"build type\":\"Release\",\"instruction set\":\"baseline\"}},"
-        "\"machine\":{{\"host\":\"{}\",\"device\":\"cpu\",\"name\":\"Abacus\",\"threads\":{},"
-        "\"libraries\":{{\"oneDNN\":\"2.6.3\"}}}},\"data\":{{\"sha256\":{{\"train\":\"{}\"}}}}}}\n",
-        hash, run.commit, run.host, run.threads, run.data_hash);
+        "\"machine\":{{\"host\":\"{}\",\"device\":\"cpu\",\"name\":\"Abacus\",{}"
+        "\"libraries\":{{\"oneDNN\":\"2.6.3\"}}}},\"data\":{{\"verdict\":\"{}\",\"sha256\":{{"
+        "\"train\":\"{}\"}}}}}}\n",
+        hash, run.commit, run.host,
+        run.threads > 0 ? fmt::format("\"threads\":{},", run.threads) : "", run.verdict,
+        run.data_hash);
   }
 
   std::string path_;

@@ -29,6 +29,7 @@ struct RunOrigin {
   NamedValues machine;  // device, name, threads, libraries and how the program was built
   std::string host;     // two hosts may have machines of one kind
   std::string data;     // data set with the hashes of its files
+  std::string verdict;  // "official files", "not the official files (hashes differ)", ..
 };
 
 // A run folder, read and checked.
@@ -79,8 +80,8 @@ struct CostSummary {
   std::optional<Interval> ratio_interval;
 };
 
-// Runs whose settings are the same but for seed, name, runs_dir, threads and where and when state
-// is saved.
+// Runs whose settings are the same but for seed, name, runs_dir, data.root, threads and where and
+// when state is saved.
 struct ComparedGroup {
   std::string label;  // the settings in which the groups differ, "optimizer.type=muon"; or a name
   std::vector<ComparedRun> runs;  // by seed

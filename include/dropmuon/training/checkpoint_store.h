@@ -75,4 +75,7 @@ class CheckpointStore {
   FileSystem* files_;
 };
 
+// A warning for each checkpoint that was passed over.
+void warn_of_damage(const CheckpointStore::Loaded& loaded);
+
 }  // namespace dropmuon

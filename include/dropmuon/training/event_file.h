@@ -27,6 +27,8 @@ class EventFile {
   // After a rollback: TensorBoard forgets steps from `step` on, which will come again.
   void forget_from(std::int64_t step);
 
+  void sync();  // returns when all rows are on the disk
+
   const std::string& path() const { return path_; }
 
  private:

@@ -19,10 +19,10 @@ void save_weights(const std::string& path, Network& network, const Backend& back
 void set_weights(const std::vector<NamedTensor>& tensors, const std::string& source,
                  Network& network, Backend& backend);
 
-// Weights as they were saved: `path` is a weights file; a checkpoint's folder, which is verified
-// against its manifest; `latest` or `best` in a folder of checkpoints; or a run folder, whose final
-// weights are meant, or if it has none those of its newest whole checkpoint. Throws
-// Error(missing_input) or Error(bad_data).
+// Weights as they were saved: `path` is a weights file; a checkpoint's folder; `latest` or `best`
+// in a folder of checkpoints; or a run folder, whose final weights are meant, or if it has none
+// those of its newest whole checkpoint. A checkpoint's are verified against its manifest, and one
+// that is damaged and passed over is a warning. Throws Error(missing_input) or Error(bad_data).
 struct SavedWeights {
   std::vector<NamedTensor> tensors;
   std::string source;  // the file or the checkpoint's folder

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What each group of runs needs, and every reason not to trust it.
+// What each group of runs needs.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
 
+#include "compare_doubts.h"
 #include "compare_groups.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/runner/compare.h>
@@ -14,7 +15,6 @@ namespace dropmuon {
 namespace {
 
 namespace fs = std::filesystem;
-bool reached(const Costs& costs) { return std::isfinite(costs.front()); }
 
 // --- reading ----------------------------------------------------------------------------------
 
@@ -48,100 +48,6 @@ std::vector<ComparedRun> read_runs(const CompareOptions& options,
   return runs;
 }
 
-// --- machines ---------------------------------------------------------------------------------
-
-std::string machine_line(const NamedValues& machine) {
-  std::map<std::string, std::string> of(machine.begin(), machine.end());
-  return fmt::format("{}: {}, {} threads, {}; dropmuon {} (commit {}, {}, {}, instruction set {})",
-                     of["device"], of["name"], of["threads"], of["libraries"], of["version"],
-                     of["commit"], of["compiler"], of["build type"], of["instruction set"]);
-}
-
-std::string difference(const NamedValues& a, const NamedValues& b) {
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (a[i] == b[i]) continue;
-    return fmt::format("{} is '{}' in one and '{}' in the other", a[i].first, a[i].second,
-                       b[i].second);
-  }
-  return "";
-}
-
-void add_machine(const ComparedRun& first, const ComparedRun& run, const RunOrigin& origin,
-                 const CompareOptions& options, Comparison& result) {
-  const std::string differs = difference(first.origins.front().machine, origin.machine);
-  if (!differs.empty() && options.machines == MixedMachines::refuse) {
-    const std::string where = &origin == &run.origins.front() ? "" : " (where it was resumed)";
-    fail(ExitCode::bad_data,
-         "{} and {}{} come from different machines or builds: {}; their seconds do not compare; "
-         "--force compares them anyway",
-         first.folder, run.folder, where, differs);
-  }
-  const std::string line = machine_line(origin.machine);
-  if (std::find(result.machines.begin(), result.machines.end(), line) == result.machines.end()) {
-    result.machines.push_back(line);
-  }
-}
-
-void check_machines(const std::vector<ComparedRun>& runs, const CompareOptions& options,
-                    Comparison& result) {
-  std::set<std::string> hosts;
-  std::map<std::string, std::string> data;  // of each data set
-  for (const ComparedRun& run : runs) {
-    std::string dataset;
-    for (const auto& [key, value] : run.settings) {
-      if (key == "data.dataset") dataset = value;
-    }
-    bool other_data = false;
-    for (const RunOrigin& origin : run.origins) {
-      add_machine(runs.front(), run, origin, options, result);
-      hosts.insert(origin.host);
-      other_data |= data.emplace(dataset, origin.data).first->second != origin.data;
-    }
-    if (other_data) {
-      result.warnings.push_back(
-          fmt::format("run {} read other {} files than runs before it", run.folder, dataset));
-    }
-  }
-  if (result.machines.size() > 1) {
-    result.warnings.push_back(fmt::format(
-        "the runs come from {} machines or builds: seconds and their ratios mean little",
-        result.machines.size()));
-  } else if (hosts.size() > 1) {
-    result.warnings.push_back(
-        fmt::format("the runs come from {} hosts with machines of one kind", hosts.size()));
-  }
-}
-
-// --- accidents --------------------------------------------------------------------------------
-
-// A line for each run that had any, or one for all if those would bury the other warnings.
-void warn_of(const std::vector<ComparedRun>& runs, std::uint64_t ComparedRun::*times,
-             const std::string& what, const std::string& effect,
-             std::vector<std::string>& warnings) {
-  constexpr std::size_t kManyRuns = 5;
-  std::vector<std::string> lines;
-  std::uint64_t sum = 0;
-  for (const ComparedRun& run : runs) {
-    if (run.*times == 0) continue;
-    sum += run.*times;
-    lines.push_back(fmt::format("run {} {} {}: {}", run.folder, what,
-                                run.*times == 1 ? "once" : fmt::format("{} times", run.*times),
-                                effect));
-  }
-  if (lines.size() > kManyRuns) {
-    lines = {fmt::format("{} of {} runs {}, {} times in all: {}", lines.size(), runs.size(), what,
-                         sum, effect)};
-  }
-  warnings.insert(warnings.end(), lines.begin(), lines.end());
-}
-
-void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings) {
-  warn_of(runs, &ComparedRun::rollbacks, "went back to a checkpoint",
-          "undone steps are in the seconds and FLOPs, not in the steps", warnings);
-  warn_of(runs, &ComparedRun::skipped_steps, "left out a step",
-          "such a step counts, but moved no weight", warnings);
-}
-
 // --- the target -------------------------------------------------------------------------------
 
 std::string words(const std::optional<Target>& target) {
@@ -172,10 +78,10 @@ void apply_target(std::vector<ComparedRun>& runs, Comparison& result) {
   std::size_t ended_early = 0;
   for (ComparedRun& run : runs) {
     run.costs = costs_to_target(run, *result.target);
-    if (reached(run.costs)) {
+    if (is_hit(run)) {
       ++hits;
     } else if (run.own_target && run.own_target->stop_at_target &&
-               reached(costs_to_target(run, *run.own_target))) {
+               std::isfinite(costs_to_target(run, *run.own_target).front())) {
       ++ended_early;
     }
   }
@@ -217,7 +123,7 @@ void summarise_runs(ComparedGroup& group, std::vector<std::string>& warnings) {
   std::vector<double> step_seconds;
   std::set<std::uint64_t> seeds;
   for (const ComparedRun& run : group.runs) {
-    if (reached(run.costs)) ++group.reached;
+    if (is_hit(run)) ++group.reached;
     if (run.status == "diverged") ++group.diverged;
     final_accuracy.push_back(run.final_accuracy);
     best_accuracy.push_back(run.best_accuracy);
@@ -260,7 +166,8 @@ void summarise_costs(ComparedGroup& group, const ComparedGroup& baseline) {
 Comparison compare_runs(const CompareOptions& options) {
   Comparison result;
   std::vector<ComparedRun> runs = read_runs(options, result.warnings);
-  check_machines(runs, options, result);
+  check_machines(runs, options.machines, result);
+  warn_of_data(runs, result.warnings);
   warn_of_accidents(runs, result.warnings);
   result.target = common_target(runs, options);
   apply_target(runs, result);
@@ -270,6 +177,7 @@ Comparison compare_runs(const CompareOptions& options) {
   for (ComparedGroup& group : result.groups) {
     if (result.target) summarise_costs(group, result.groups[result.baseline]);
   }
+  warn_of_short_misses(result);
   return result;
 }
 

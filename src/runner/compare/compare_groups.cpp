@@ -16,9 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Settings that do not decide what a run computes.
+// Settings that do not decide what a run computes; other data files are a warning of their own.
 bool tells_runs_apart(const std::string& key) {
-  static const std::set<std::string> kIgnored = {"seed", "name", "runs_dir", "threads"};
+  static const std::set<std::string> kIgnored = {"seed", "name", "runs_dir", "threads",
+                                                 "data.root"};
   return !kIgnored.contains(key) && !key.starts_with("checkpoint.") && !key.starts_with("log.");
 }
 

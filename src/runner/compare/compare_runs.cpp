@@ -145,9 +145,12 @@ NamedValues RunReader::machine_in(const std::string& file, const Json& json) con
   const Json machine = json.value("machine", Json());
   const Json program = json.value("program", Json());
   if (!machine.is_object() || !program.is_object()) bad(file, "no objects machine and program");
+  // A GPU has no number of threads.
+  const std::string threads =
+      machine.contains("threads") ? fmt::format("{:.0f}", number_at(file, machine, "threads")) : "";
   NamedValues facts = {{"device", text_at(file, machine, "device")},
                        {"name", text_at(file, machine, "name")},
-                       {"threads", fmt::format("{:.0f}", number_at(file, machine, "threads"))}};
+                       {"threads", threads}};
   std::string libraries;
   const Json named = machine.value("libraries", Json::object());
   for (const auto& [name, version] : named.items()) {
@@ -169,6 +172,7 @@ RunOrigin RunReader::origin_in(const std::string& file, const Json& json) const 
   if (machine.contains("host")) origin.host = text_at(file, machine, "host");
   const Json data = json.value("data", Json());
   if (data.is_object() && data.contains("sha256")) origin.data = data["sha256"].dump();
+  if (data.is_object() && data.contains("verdict")) origin.verdict = text_at(file, data, "verdict");
   return origin;
 }
 

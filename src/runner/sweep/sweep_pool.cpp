@@ -82,6 +82,9 @@ Prepared::Prepared(const ChildCommand& command) {
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGUSR1, &ignore, nullptr);  // until the program says what it does
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);  // whoever starts jobs may block what ends them
   if (dup2(prepared.input, STDIN_FILENO) < 0 || dup2(prepared.log, STDOUT_FILENO) < 0 ||
       dup2(prepared.log, STDERR_FILENO) < 0) {
     _exit(127);

@@ -14,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll(20);  // how soon the end of a job is seen
+constexpr int kSignalled = 128;    // an exit code above it is a signal that the program answered
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -100,8 +101,9 @@ void Scheduler::ended(const Running& running, const ChildEnd& end) {
   job.slot = -1;
   job.seconds = seconds_since(running.begun);
   update_progress(job);
-  const bool asked_to_stop =
-      end_ != SweepEnd::complete && (end.signal == SIGTERM || end.signal == SIGKILL);
+  // By a signal before it could answer, or by a second one, which somebody else has sent it.
+  const bool cut = end.signal == SIGTERM || end.signal == SIGKILL || end.code > kSignalled;
+  const bool asked_to_stop = end_ != SweepEnd::complete && cut;
   if (end.signal == 0 && end.code == static_cast<int>(ExitCode::ok)) {
     job.state = JobState::done;
     done_seconds_ += job.seconds;

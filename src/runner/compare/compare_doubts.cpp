@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "compare_doubts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <dropmuon/core/error.h>
+
+namespace dropmuon {
+namespace {
+
+std::string machine_line(const NamedValues& machine) {
+  std::map<std::string, std::string> of(machine.begin(), machine.end());
+  const std::string threads = of["threads"].empty() ? "" : of["threads"] + " threads, ";
+  return fmt::format("{}: {}, {}{}; dropmuon {} (commit {}, {}, {}, instruction set {})",
+                     of["device"], of["name"], threads, of["libraries"], of["version"],
+                     of["commit"], of["compiler"], of["build type"], of["instruction set"]);
+}
+
+std::string difference(const NamedValues& a, const NamedValues& b) {
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (a[i] == b[i]) continue;
+    return fmt::format("{} is '{}' in one and '{}' in the other", a[i].first, a[i].second,
+                       b[i].second);
+  }
+  return "";
+}
+
+void add_machine(const ComparedRun& first, const ComparedRun& run, const RunOrigin& origin,
+                 MixedMachines mixed, Comparison& result) {
+  const std::string differs = difference(first.origins.front().machine, origin.machine);
+  if (!differs.empty() && mixed == MixedMachines::refuse) {
+    const std::string where = &origin == &run.origins.front() ? "" : " (where it was resumed)";
+    fail(ExitCode::bad_data,
+         "{} and {}{} come from different machines or builds: {}; their seconds do not compare; "
+         "--force compares them anyway",
+         first.folder, run.folder, where, differs);
+  }
+  const std::string line = machine_line(origin.machine);
+  if (std::find(result.machines.begin(), result.machines.end(), line) == result.machines.end()) {
+    result.machines.push_back(line);
+  }
+}
+
+std::string dataset_of(const ComparedRun& run) {
+  for (const auto& [key, value] : run.settings) {
+    if (key == "data.dataset") return value;
+  }
+  return "";
+}
+
+// A line for each run that had any, or one for all if those would bury the other warnings.
+void warn_of(const std::vector<ComparedRun>& runs, std::uint64_t ComparedRun::*times,
+             const std::string& what, const std::string& effect,
+             std::vector<std::string>& warnings) {
+  constexpr std::size_t kManyRuns = 5;
+  std::vector<std::string> lines;
+  std::uint64_t sum = 0;
+  for (const ComparedRun& run : runs) {
+    if (run.*times == 0) continue;
+    sum += run.*times;
+    lines.push_back(fmt::format("run {} {} {}: {}", run.folder, what,
+                                run.*times == 1 ? "once" : fmt::format("{} times", run.*times),
+                                effect));
+  }
+  if (lines.size() > kManyRuns) {
+    lines = {fmt::format("{} of {} runs {}, {} times in all: {}", lines.size(), runs.size(), what,
+                         sum, effect)};
+  }
+  warnings.insert(warnings.end(), lines.begin(), lines.end());
+}
+
+double seconds_of(const ComparedRun& run) {
+  return run.evaluations.empty() ? 0.0 : run.evaluations.back()[Metric::train_seconds];
+}
+
+// Of the runs outside of `group`; 0 if none reached the target.
+double slowest_hit(const Comparison& comparison, const ComparedGroup& group) {
+  double slowest = 0.0;
+  for (const ComparedGroup& other : comparison.groups) {
+    for (const ComparedRun& run : other.runs) {
+      if (&other != &group && is_hit(run)) slowest = std::max(slowest, run.costs.front());
+    }
+  }
+  return slowest;
+}
+
+}  // namespace
+
+bool is_hit(const ComparedRun& run) { return std::isfinite(run.costs.front()); }
+
+void check_machines(const std::vector<ComparedRun>& runs, MixedMachines mixed, Comparison& result) {
+  std::set<std::string> hosts;
+  std::map<std::string, std::string> data;  // of each data set
+  for (const ComparedRun& run : runs) {
+    const std::string dataset = dataset_of(run);
+    bool other_data = false;
+    for (const RunOrigin& origin : run.origins) {
+      add_machine(runs.front(), run, origin, mixed, result);
+      hosts.insert(origin.host);
+      other_data |= data.emplace(dataset, origin.data).first->second != origin.data;
+    }
+    if (other_data) {
+      result.warnings.push_back(
+          fmt::format("run {} read other {} files than runs before it", run.folder, dataset));
+    }
+  }
+  if (result.machines.size() > 1) {
+    result.warnings.push_back(fmt::format(
+        "the runs come from {} machines or builds: seconds and their ratios mean little",
+        result.machines.size()));
+  } else if (hosts.size() > 1) {
+    result.warnings.push_back(
+        fmt::format("the runs come from {} hosts with machines of one kind", hosts.size()));
+  }
+}
+
+void warn_of_data(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings) {
+  std::set<std::string> lines;
+  for (const ComparedRun& run : runs) {
+    for (const RunOrigin& origin : run.origins) {
+      if (!origin.verdict.starts_with("not ")) continue;
+      lines.insert(fmt::format("{}: {}; these are no results on the data set of that name",
+                               dataset_of(run), origin.verdict));
+    }
+  }
+  warnings.insert(warnings.end(), lines.begin(), lines.end());
+}
+
+void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings) {
+  warn_of(runs, &ComparedRun::rollbacks, "went back to a checkpoint",
+          "undone steps are in the seconds and FLOPs, not in the steps", warnings);
+  warn_of(runs, &ComparedRun::skipped_steps, "left out a step",
+          "such a step counts, but moved no weight", warnings);
+}
+
+void warn_of_short_misses(Comparison& comparison) {
+  for (const ComparedGroup& group : comparison.groups) {
+    const double enough = slowest_hit(comparison, group);
+    std::size_t misses = 0;
+    std::vector<double> ends;
+    for (const ComparedRun& run : group.runs) {
+      if (is_hit(run) || run.status == "diverged") continue;
+      ++misses;
+      if (seconds_of(run) < enough) ends.push_back(seconds_of(run));
+    }
+    if (ends.empty()) continue;
+    const auto [first, last] = std::minmax_element(ends.begin(), ends.end());
+    comparison.warnings.push_back(
+        fmt::format("{}: {} of {} misses ended after {:.3g} .. {:.3g} s, while others took up to "
+                    "{:.3g} s to the "
+                    "target; only runs of equal seconds are missing it alike",
+                    group.label, ends.size(), misses, *first, *last, enough));
+  }
+}
+
+}  // namespace dropmuon
