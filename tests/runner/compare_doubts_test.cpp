@@ -62,9 +62,23 @@ TEST_CASE("misses that had less time than others needed are named") {
   runs.add("b4", diverged);
   const Comparison result = compare_runs({.paths = {runs.path()}});
   CHECK(warnings_with(result,
-                      "optimizer.type=muon: 2 of 3 misses ended after 12.5 .. 20 s, while "
+                      "optimizer.type=muon: 2 misses ended after 12.5 .. 20 s, while "
                       "others took up to 30 s") == 1);
   CHECK(warnings_with(result, "misses ended") == 1);
+}
+
+TEST_CASE("misses without time in many groups are one warning") {
+  const FakeRuns runs;
+  runs.add("a", run_to_target(0, 30, {kTarget, kSgd}));
+  for (const int rate : {1, 2, 3, 4}) {
+    runs.add(fmt::format("b{}", rate),
+             missing(0, rate, {kTarget, fmt::format("optimizer.lr={}", rate)}));
+  }
+  const Comparison result = compare_runs({.paths = {runs.path()}});
+  CHECK(warnings_with(result,
+                      "4 groups: 4 misses ended after 1 .. 4 s, while others took up to 30 "
+                      "s") == 1);
+  CHECK(result.warnings.size() == 1);
 }
 
 TEST_CASE("equal seeds and unusual speeds are warnings, equal seeds are no pairs") {

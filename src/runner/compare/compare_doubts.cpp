@@ -87,6 +87,17 @@ double slowest_hit(const Comparison& comparison, const ComparedGroup& group) {
   return slowest;
 }
 
+std::string short_misses(const std::string& who, const std::vector<double>& ends, double enough) {
+  const auto [first, last] = std::minmax_element(ends.begin(), ends.end());
+  const std::string after = *first == *last ? fmt::format("{:.3g}", *first)
+                                            : fmt::format("{:.3g} .. {:.3g}", *first, *last);
+  return fmt::format(
+      "{}: {} miss{} ended after {} s, while others took up to {:.3g} s to the target; only runs "
+      "of "
+      "after equal seconds",
+      who, ends.size(), ends.size() == 1 ? "" : "es", after, enough);
+}
+
 }  // namespace
 
 bool is_hit(const ComparedRun& run) { return std::isfinite(run.costs.front()); }
@@ -137,23 +148,26 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
 }
 
 void warn_of_short_misses(Comparison& comparison) {
+  constexpr std::size_t kManyGroups = 3;  // more would bury the other warnings
+  std::vector<std::string> lines;
+  std::vector<double> all_ends;
   for (const ComparedGroup& group : comparison.groups) {
     const double enough = slowest_hit(comparison, group);
-    std::size_t misses = 0;
     std::vector<double> ends;
     for (const ComparedRun& run : group.runs) {
-      if (is_hit(run) || run.status == "diverged") continue;
-      ++misses;
-      if (seconds_of(run) < enough) ends.push_back(seconds_of(run));
+      if (is_hit(run) || run.status == "diverged" || seconds_of(run) >= enough) continue;
+      ends.push_back(seconds_of(run));
     }
     if (ends.empty()) continue;
-    const auto [first, last] = std::minmax_element(ends.begin(), ends.end());
-    comparison.warnings.push_back(
-        fmt::format("{}: {} of {} misses ended after {:.3g} .. {:.3g} s, while others took up to "
-                    "{:.3g} s to the "
-                    "target; only runs of equal seconds are missing it alike",
-                    group.label, ends.size(), misses, *first, *last, enough));
+    all_ends.insert(all_ends.end(), ends.begin(), ends.end());
+    lines.push_back(short_misses(group.label, ends, enough));
   }
+  if (lines.size() > kManyGroups) {
+    const ComparedGroup none;
+    lines = {short_misses(fmt::format("{} groups", lines.size()), all_ends,
+                          slowest_hit(comparison, none))};
+  }
+  comparison.warnings.insert(comparison.warnings.end(), lines.begin(), lines.end());
 }
 
 }  // namespace dropmuon
