@@ -92,9 +92,9 @@ std::string short_misses(const std::string& who, const std::vector<double>& ends
   const std::string after = *first == *last ? fmt::format("{:.3g}", *first)
                                             : fmt::format("{:.3g} .. {:.3g}", *first, *last);
   return fmt::format(
-      "{}: {} miss{} ended after {} s, while others took up to {:.3g} s to the target; only runs "
-      "of "
-      "after equal seconds",
+      "{}: {} miss{} ended after {} s, while others took up to {:.3g} s to the target: misses "
+      "compare "
+      "only after equal seconds",
       who, ends.size(), ends.size() == 1 ? "" : "es", after, enough);
 }
 
