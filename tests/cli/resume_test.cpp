@@ -68,12 +68,12 @@ void check_interruptions(const std::string& optimizer) {
     const std::string name = optimizer + "-" + scheme;
     REQUIRE(run_program("train -q " + config + " runs_dir=" + (sandbox / "uncut")).code == 0);
     const std::string uncut = fs::directory_iterator(sandbox / ("uncut/" + name))->path().string();
-    for (const std::vector<std::string>& signals :
-         std::vector<std::vector<std::string>>{{"TERM"}, {"KILL"}, {"KILL", "TERM"}}) {
+    for (const std::vector<std::string>& signals : std::vector<std::vector<std::string>>{
+             {"TERM"}, {"KILL"}, {"KILL", "TERM"}, {"TERM", "TERM"}, {"KILL", "KILL"}}) {
       fs::remove_all(sandbox / "runs");
       std::string run;
       for (const std::string& signal : signals) {
-        CAPTURE(optimizer, scheme, signals.size(), signal);
+        CAPTURE(optimizer, scheme, signals, signal);
         const bool first = run.empty();
         const Outcome outcome = interrupted(
             first ? "train -q " + config : "train -q --resume " + run,
@@ -85,7 +85,7 @@ void check_interruptions(const std::string& optimizer) {
         CHECK(Sandbox::read(run + "/STATUS") == (signal == "TERM" ? "stopped\n" : "running\n"));
       }
       const Outcome outcome = run_program("train --resume latest " + config);
-      CAPTURE(optimizer, scheme, outcome.output);
+      CAPTURE(optimizer, scheme, signals, outcome.output);
       REQUIRE(outcome.code == 0);
       CHECK_THAT(outcome.output, Catch::Contains("going on after step"));
       CHECK(Sandbox::read(run + "/STATUS") == "done\n");
@@ -207,6 +207,7 @@ TEST_CASE("resume passes over a damaged checkpoint, names it, and refuses if all
   const Outcome refused = run_program("train --resume " + run);
   CHECK(refused.code == 65);
   CHECK_THAT(refused.output, Catch::Contains("checkpoints is whole"));
+  CHECK(fs::exists(run + "/weights.safetensors"));  // the best there is now
 }
 
 TEST_CASE("a kill between saving the best state and marking it is made good by resume") {

@@ -33,14 +33,14 @@ TEST_CASE("SIGINT, SIGTERM and SIGHUP finish the step, write STATUS and exit wit
 
 TEST_CASE("SIGHUP is nothing to a run under nohup") {
   const Sandbox sandbox;
-  const Outcome outcome = run_script(
-      fmt::format("rows() {{ cat {0}runs/*/*/metrics.csv 2>/dev/null | wc -l; }}\n"
-                  "until_rows() {{ while kill -0 $pid 2>/dev/null && [ $(rows) -lt $1 ]; do sleep "
-                  "0.01; done; }}\n"
-                  "nohup {1} train -q {2} train.max_steps=null >/dev/null & pid=$!\n"
-                  "until_rows 5; kill -HUP $pid; later=$(($(rows) + 10)); until_rows $later\n"
-                  "[ $(rows) -ge $later ] && echo goes on; kill -TERM $pid; wait $pid",
-                  sandbox / "", program(), slow_config(sandbox, "sgd", "uniform")));
+  const Outcome outcome = run_script(fmt::format(
+      "rows() {{ cat {0}runs/*/*/metrics.csv 2>/dev/null | wc -l; }}\n"
+      "until_rows() {{ while kill -0 $pid 2>/dev/null && [ $(rows) -lt $1 ]; do sleep "
+      "0.01; done; }}\n"
+      "nohup {1} train -q {2} train.epochs=100000 train.max_steps=null >/dev/null & pid=$!\n"
+      "until_rows 5; kill -HUP $pid; later=$(($(rows) + 10)); until_rows $later\n"
+      "[ $(rows) -ge $later ] && echo goes on; kill -TERM $pid; wait $pid",
+      sandbox / "", program(), slow_config(sandbox, "sgd", "uniform")));
   CAPTURE(outcome.output);
   CHECK(outcome.code == 75);
   CHECK_THAT(outcome.output, Catch::Contains("goes on\n"));

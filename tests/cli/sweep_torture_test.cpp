@@ -112,7 +112,9 @@ TEST_CASE("24 jobs of a sweep that is killed 10 times are each done once, as if 
   // Together, on average, half of what it takes to do all jobs.
   std::uniform_real_distribution<double> pause(0.0, calm_time.count() / kKills);
 
-  std::mt19937 random(std::random_device{}());
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
   int kills = 0;
   int status = 0;
   for (int invocation = 0; invocation < 40 && kills < kKills; ++invocation) {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <chrono>
+#include <thread>
+
 #include "catch.h"
 #include "counting_backend.h"
 #include "small_run.h"
@@ -33,6 +36,30 @@ std::vector<OptimizerOptions> all_optimizers() {
   OptimizerOptions muon{.lr = 0.02, .weight_decay = 0.01};
   return {muon, sgd, adamw};
 }
+
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
+
+// Takes its time wherever the run's clock should be paused.
+class Dawdler final : public TrainObserver {
+ public:
+  void on_step(std::int64_t) override {}
+  void on_metrics(const MetricsRow&) override { sleep(&rows); }
+  bool stop_requested() override { return false; }
+  void on_checkpoint(const Checkpoint&, bool) override { sleep(&checkpoints); }
+  int rows = 0;
+  int checkpoints = 0;
+  Clock::duration slept{};
+
+ private:
+  void sleep(int* calls) {
+    const auto begin = Clock::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    slept += Clock::now() - begin;
+    ++*calls;
+  }
+};
 
 }  // namespace
 
@@ -185,6 +212,24 @@ TEST_CASE("the clock counts training only: evaluating more often does not cost t
   // many times the phases, which only tick inside steps.
   CHECK(last[Metric::train_seconds] < 2.0 * phases + 0.05);
   CHECK(last[Metric::train_seconds] >= phases);
+}
+
+TEST_CASE("the clock counts training only: what observers do with rows and checkpoints is free") {
+  Experiment experiment = small_experiment();
+  experiment.train.log_every_steps = 2;
+  experiment.train.eval_every_epochs.reset();  // but at the start and at the end
+  experiment.train.checkpoint.every_steps = 2;
+  const auto backend = test_backend();
+  Trainer trainer(*backend, experiment, small_dataset(experiment));
+  Dawdler observer;
+  const auto begin = Clock::now();
+  const TrainResult result = trainer.run(observer);
+  const auto wall = Clock::now() - begin;
+  CHECK(observer.rows == 11);
+  CHECK(observer.checkpoints >= 9);
+  CHECK(result.last[Metric::train_seconds] > 0.0);
+  // However busy the machine is, no moment is counted twice.
+  CHECK(result.last[Metric::train_seconds] + seconds(observer.slept) <= seconds(wall));
 }
 
 TEST_CASE("oracle 25: perf/flops adds up the FLOP counter's cost of each drawn set") {
