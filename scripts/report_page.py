@@ -47,8 +47,10 @@ code { font-family: ui-monospace, monospace; font-size: .92em; }
   h2, h3, .lead { break-after: avoid; }
   table { font-size: 7.2pt; }
   th, td { padding: .15rem .25rem; }
-  thead th { white-space: normal; }
+  th, td, td small { white-space: normal; }
+  th small { white-space: nowrap; }
   tbody th { min-width: 0; }
+  tbody th, td.text, .settings-table th { overflow-wrap: anywhere; }
   .wide { overflow: visible; }
   .figures { grid-template-columns: 1fr 1fr; }
   tr { break-inside: avoid; }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include <unistd.h>
 
@@ -82,19 +85,35 @@ Message event_at(std::int64_t step) {
   return event;
 }
 
-std::string file_name(int n) {
+constexpr std::string_view kPrefix = "events.out.tfevents.";
+
+// TensorBoard reads a folder's files in the order of their names, whatever the clock did between.
+std::int64_t seconds_after_others(const std::string& folder) {
+  std::int64_t seconds = std::time(nullptr);
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kPrefix)) continue;
+    std::int64_t earlier = 0;
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), earlier);
+    seconds = std::max(seconds, earlier + 1);
+  }
+  return seconds;
+}
+
+std::string file_name(std::int64_t seconds, int n) {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {"localhost"};
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::time(nullptr), host.data(),
-                     getpid(), n);
+  return fmt::format("{}{:010}.{}.{}.{}", kPrefix, seconds, host.data(), getpid(), n);
 }
 
 }  // namespace
 
 EventFile::EventFile(const std::string& folder, std::int64_t first_step)
     : file_(nullptr, &std::fclose) {
+  const std::int64_t seconds = seconds_after_others(folder);
   for (int n = 0; !file_ && (n == 0 || errno == EEXIST); ++n) {
-    path_ = folder + "/" + file_name(n);
+    path_ = folder + "/" + file_name(seconds, n);
     file_.reset(std::fopen(path_.c_str(), "wbx"));
   }
   if (!file_) fail(ExitCode::cannot_write, "cannot write {}: {}", path_, std::strerror(errno));

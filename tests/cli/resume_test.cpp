@@ -43,16 +43,6 @@ std::string run_in(const Sandbox& sandbox, const std::string& name) {
   return found;
 }
 
-// Starts, sends `signal` when `rows` rows of metrics are there, and waits.
-Outcome interrupted(const std::string& arguments, const std::string& metrics, int rows,
-                    const std::string& signal) {
-  // Rows that a resume removes again must not count: the file is looked at once it shrank or grew.
-  return run_script(fmt::format(
-      "{} {} >/dev/null & pid=$!; while kill -0 $pid 2>/dev/null && "
-      "[ $(cat {} 2>/dev/null | wc -l) -lt {} ]; do sleep 0.01; done; kill -{} $pid; wait $pid",
-      program(), arguments, metrics, rows, signal));
-}
-
 int rows_of(const std::string& run) {
   std::istringstream lines(Sandbox::read(run + "/metrics.csv"));
   int rows = 0;

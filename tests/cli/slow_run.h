@@ -27,4 +27,14 @@ inline std::string slow_config(const Sandbox& sandbox, const std::string& optimi
                                    optimizer, scheme, sandbox / ""));
 }
 
+// Starts, sends `signal` when `rows` rows of metrics are there, and waits.
+inline Outcome interrupted(const std::string& arguments, const std::string& metrics, int rows,
+                           const std::string& signal) {
+  // Rows that a resume removes again must not count: the file is looked at once it shrank or grew.
+  return run_script(fmt::format(
+      "{} {} >/dev/null & pid=$!; while kill -0 $pid 2>/dev/null && "
+      "[ $(cat {} 2>/dev/null | wc -l) -lt {} ]; do sleep 0.01; done; kill -{} $pid; wait $pid",
+      program(), arguments, metrics, rows, signal));
+}
+
 }  // namespace dropmuon

@@ -12,7 +12,8 @@
 
 namespace dropmuon {
 
-// A file events.out.tfevents.<seconds>.<host>.<pid>.<n>, new for every process that works on a run:
+// A file events.out.tfevents.<seconds>.<host>.<pid>.<n>, new for every process that works on a run
+// and of a later second than those that are there, because TensorBoard reads them by name:
 // records of u64 length, masked CRC-32C of the length, payload, masked CRC-32C of the payload, each
 // payload a protobuf message tensorflow.Event. Every row is flushed. Throws Error(cannot_write).
 class EventFile {
