@@ -3,12 +3,14 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +51,7 @@ std::vector<std::string> usable_boards() {
 }
 
 [[noreturn]] void answer_with_boards(int file) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
     for (const std::string& setting : usable_boards()) dprintf(file, "%s\n", setting.c_str());
   } catch (const std::exception&) {
@@ -93,9 +96,8 @@ std::unique_ptr<Backend> make_backend(const DeviceRequest& request) {
 // A child looks: asking whether a board is usable takes memory on it, or all of it where it is in
 // exclusive use, for as long as the process lives.
 std::vector<std::string> board_settings() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return {};
-  const pid_t child = fork();
+  std::array<int, 2> ends{-1, -1};
+  const pid_t child = pipe2(ends.data(), O_CLOEXEC) == 0 ? fork() : -1;
   if (child == 0) answer_with_boards(ends[1]);
   close(ends[1]);
   std::vector<std::string> settings;
@@ -105,7 +107,9 @@ std::vector<std::string> board_settings() {
     settings.emplace_back(line.data(), std::strcspn(line.data(), "\n"));
   }
   if (answers != nullptr) std::fclose(answers);
-  while (child > 0 && waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+  int status = -1;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (status != 0) log::warning("the GPUs of this machine could not be counted");
   return settings;
 }
 

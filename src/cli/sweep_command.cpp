@@ -136,14 +136,15 @@ std::vector<std::string> boards_for(const Sweep& sweep) {
 }
 
 ExitCode run(const Sweep& sweep, const SweepArguments& arguments) {
+  notice_children();
+  std::vector<std::string> boards = boards_for(sweep);
   // Other than training, which a second signal ends at once, a sweep has to end its jobs first.
   answer_signals(SecondRequest::is_counted);
-  notice_children();
   SweepTable table(arguments.quiet ? Verbosity::quiet : Verbosity::normal);
   const SweepRunOptions options{.slots = arguments.jobs.value_or(1),
                                 .retries = arguments.retries,
                                 .tick = table.tick(),
-                                .boards = boards_for(sweep)};
+                                .boards = std::move(boards)};
   return conclude(sweep, run_sweep(sweep, options, {stop_requests, checkpoint_requested}, table));
 }
 

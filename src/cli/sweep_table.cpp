@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "print.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/text.h>
 
@@ -206,7 +207,7 @@ void SweepTable::on_stopping(const SweepReport& report) {
 }
 
 void SweepTable::on_tick(const SweepReport& report) {
-  if (!terminal_) return;
+  if (!terminal_ || !can_write(STDERR_FILENO)) return;  // jobs end while nobody looks
   std::string text = erasure();
   const std::vector<std::string> lines = table_lines(report, terminal_style(colour_));
   for (const std::string& line : lines) text += line + "\n";

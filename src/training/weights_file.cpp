@@ -62,10 +62,10 @@ std::string file_in(const std::string& checkpoint) { return checkpoint + "/weigh
 
 // The sums of a checkpoint's file are in the manifest beside it.
 SavedWeights read_weights_file(const std::string& path) {
-  const fs::path folder = fs::absolute(path).parent_path();
   std::error_code ignored;
-  if (file_in(folder.string()) == fs::absolute(path) &&
-      fs::exists(folder / "manifest.json", ignored)) {
+  const fs::path whole = fs::absolute(path, ignored);
+  const fs::path folder = whole.parent_path();
+  if (whole.filename() == "weights.safetensors" && fs::exists(folder / "manifest.json", ignored)) {
     const CheckpointStore store(folder.parent_path().string(), 1);
     return {store.load(folder.string()).weights, path, path};
   }

@@ -101,6 +101,9 @@ TEST_CASE("sweep: more jobs than a Slurm array may have are submitted in parts")
   CHECK_THAT(text, Catch::Contains("\n#   sbatch --array=0-1000 --export=ALL,FIRST_JOB=0 FILE\n"
                                    "#   sbatch --array=0-1000 --export=ALL,FIRST_JOB=1001 FILE\n"
                                    "#   sbatch --array=0-0 --export=ALL,FIRST_JOB=2002 FILE\n"));
+  CHECK_THAT(slurm_script(folder.load("base: base.yaml\nname: s\nseeds: 1002\n"), "echo", 8),
+             Catch::Contains("\n#   sbatch --array=0-1000%8 --export=ALL,FIRST_JOB=0 FILE\n"
+                             "#   sbatch --array=0-0%8 "));
   const std::string file = folder.write("slurm.sh", text);
   CHECK_THAT(output_of("SLURM_ARRAY_TASK_ID=7 FIRST_JOB=1001 bash " + file),
              Catch::EndsWith("seed=1008\n"));

@@ -21,7 +21,7 @@ void set_weights(const std::vector<NamedTensor>& tensors, const std::string& sou
 
 // Weights as they were saved: `path` is a weights file; a checkpoint's folder; `latest` or `best`
 // in a folder of checkpoints; or a run folder, whose final weights are meant, or if it has none
-// those of its newest whole checkpoint. A checkpoint's are verified against its manifest, and one
+// those of its newest whole checkpoint. A whole checkpoint is verified against its manifest, and one
 // that is damaged and passed over is a warning. Throws Error(missing_input) or Error(bad_data).
 struct SavedWeights {
   std::vector<NamedTensor> tensors;

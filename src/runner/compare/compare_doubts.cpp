@@ -149,23 +149,26 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
 
 void warn_of_short_misses(Comparison& comparison) {
   constexpr std::size_t kManyGroups = 3;  // more would bury the other warnings
+  constexpr double kShort = 0.9;          // runs of equal steps differ by as much
   std::vector<std::string> lines;
   std::vector<double> all_ends;
+  double most = 0.0;
   for (const ComparedGroup& group : comparison.groups) {
     const double enough = slowest_hit(comparison, group);
     std::vector<double> ends;
     for (const ComparedRun& run : group.runs) {
-      if (is_hit(run) || run.status == "diverged" || seconds_of(run) >= enough) continue;
+      if (is_hit(run) || run.status == "diverged" || seconds_of(run) > kShort * enough) {
+        continue;
+      }
       ends.push_back(seconds_of(run));
     }
     if (ends.empty()) continue;
+    most = std::max(most, enough);
     all_ends.insert(all_ends.end(), ends.begin(), ends.end());
     lines.push_back(short_misses(group.label, ends, enough));
   }
   if (lines.size() > kManyGroups) {
-    const ComparedGroup none;
-    lines = {short_misses(fmt::format("{} groups", lines.size()), all_ends,
-                          slowest_hit(comparison, none))};
+    lines = {short_misses(fmt::format("{} groups", lines.size()), all_ends, most)};
   }
   comparison.warnings.insert(comparison.warnings.end(), lines.begin(), lines.end());
 }

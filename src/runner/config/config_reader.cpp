@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // From a file and overrides to a RunConfig.
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,10 +24,9 @@ void read_key(RunConfig& config, const ConfigKey& key, const YamlNode& node) {
   }
 }
 
-// A key at the top of a sweep file and of no configuration.
-bool is_of_sweeps(const std::string& key) {
-  const std::vector<std::string> keys = {"base", "set", "cases", "grid", "random", "seeds"};
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
+// Every sweep has a base, of its own or in its cases.
+bool is_sweep(const std::string& path, const YamlNode& map) {
+  return path.empty() && (find_item(map, "base") != nullptr || find_item(map, "cases") != nullptr);
 }
 
 void read_section(RunConfig& config, const std::string& path, const YamlNode& map) {
@@ -51,7 +49,7 @@ void read_section(RunConfig& config, const std::string& path, const YamlNode& ma
       throw TextError(
           map.keys[i].at,
           fmt::format("unknown key '{}'{}", one_line(child),
-                      is_of_sweeps(child) ? "; this looks like a sweep: dropmuon sweep FILE"
+                      is_sweep(path, map) ? "; this looks like a sweep: dropmuon sweep FILE"
                                           : schema.suggestion(path, map.keys[i].name)));
     }
     if (section->clear && value.kind == YamlKind::null) {

@@ -47,14 +47,18 @@ bool all_jobs(const Sweep& sweep, Property property) {
 // Slurm's MaxArraySize, unless its administrator has set another: indices are below it.
 constexpr std::size_t kMaxArraySize = 1001;
 
+// Of tasks that run together, behind the indices of an array.
+std::string limit_text(int at_a_time) { return at_a_time > 0 ? fmt::format("%{}", at_a_time) : ""; }
+
 // How to submit more jobs than an array may have.
-std::string slurm_parts(const Sweep& sweep) {
+std::string slurm_parts(const Sweep& sweep, int at_a_time) {
   if (sweep.jobs.size() <= kMaxArraySize) return "";
   std::string out = fmt::format(
       "# Slurm takes {} tasks an array unless it is told otherwise; in parts:\n", kMaxArraySize);
   for (std::size_t first = 0; first < sweep.jobs.size(); first += kMaxArraySize) {
     const std::size_t last = std::min(sweep.jobs.size() - first, kMaxArraySize) - 1;
-    out += fmt::format("#   sbatch --array=0-{} --export=ALL,FIRST_JOB={} FILE\n", last, first);
+    out += fmt::format("#   sbatch --array=0-{}{} --export=ALL,FIRST_JOB={} FILE\n", last,
+                       limit_text(at_a_time), first);
   }
   return out;
 }
@@ -68,8 +72,7 @@ std::string slurm_options(const Sweep& sweep, int at_a_time) {
       "#SBATCH --open-mode=append\n"
       "#SBATCH --requeue\n"
       "#SBATCH --signal=B:TERM@60\n",
-      sweep.name, sweep.jobs.size() - 1, at_a_time > 0 ? fmt::format("%{}", at_a_time) : "",
-      slurm_file_name(logs));
+      sweep.name, sweep.jobs.size() - 1, limit_text(at_a_time), slurm_file_name(logs));
   const int threads = sweep.jobs.front().config.device.threads;
   const bool fixed = all_jobs(sweep, [&](const DeviceRequest& d) { return d.threads == threads; });
   if (threads > 0 && fixed) {
@@ -106,7 +109,7 @@ std::string slurm_script(const Sweep& sweep, const std::string& program, int at_
       "exec {5} train --resume \\\n"
       "  \"${{folders[FIRST_JOB + ${{SLURM_ARRAY_TASK_ID:?submit this file with sbatch}}]}}\"\n",
       sweep.name, sweep.jobs.size(), slurm_options(sweep, at_a_time), folders,
-      shell_word(fs::current_path().string()), shell_word(program), slurm_parts(sweep));
+      shell_word(fs::current_path().string()), shell_word(program), slurm_parts(sweep, at_a_time));
 }
 
 std::string parallel_script(const Sweep& sweep, const std::string& program, int at_a_time) {

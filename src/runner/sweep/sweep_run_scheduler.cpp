@@ -68,14 +68,13 @@ bool Scheduler::idle() const {
 
 void Scheduler::obey() {
   const int requests = control_.stop_requests();
-  if (requests > 0 && end_ == SweepEnd::complete) {
+  if (requests > 1 && end_ != SweepEnd::killed) {
+    end_ = SweepEnd::killed;
+    send_all(SIGKILL);
+  } else if (requests > 0 && end_ == SweepEnd::complete) {
     end_ = SweepEnd::stopped;
     send_all(SIGTERM);
     view_.on_stopping(report_);
-  }
-  if (requests > 1 && end_ == SweepEnd::stopped) {
-    end_ = SweepEnd::killed;
-    send_all(SIGKILL);
   }
   if (control_.checkpoint_requested()) send_all(SIGUSR1);
 }
