@@ -21,8 +21,8 @@ void set_weights(const std::vector<NamedTensor>& tensors, const std::string& sou
 
 // Weights as they were saved: `path` is a weights file; a checkpoint's folder; `latest` or `best`
 // in a folder of checkpoints; or a run folder, whose final weights are meant, or if it has none
-// those of its newest whole checkpoint. A whole checkpoint is verified against its manifest, and one
-// that is damaged and passed over is a warning. Throws Error(missing_input) or Error(bad_data).
+// those of its newest whole checkpoint. A whole checkpoint is verified against its manifest, and
+// one that is damaged and passed over is a warning. Throws Error(missing_input) or Error(bad_data).
 struct SavedWeights {
   std::vector<NamedTensor> tensors;
   std::string source;  // the file or the checkpoint's folder
