@@ -247,7 +247,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                     std::move(events), checkpoints, hash, control, view);
   forget_the_end_of_an_earlier_process(folder);
   const TrainResult result = trainer.run(observer);
-  observer.sync();  // nor must the end
+  observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {
     save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
   }

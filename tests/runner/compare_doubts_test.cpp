@@ -13,7 +13,7 @@ TEST_CASE("machines and builds are not mixed, unless that is forced") {
   FakeRun other = run_to_target(1, 6, {kTarget});
   other.threads = 64;
   const std::string b = runs.add("b", other);
-  const std::string message = refusal({.paths = {a, b}});
+  const std::string message = refused_because({.paths = {a, b}});
   CHECK_THAT(message, Catch::Contains(a) && Catch::Contains(b) && Catch::Contains("--force") &&
                           Catch::Contains("threads is '2' in one and '64' in the other"));
   const Comparison forced = compare_runs({.paths = {a, b}, .machines = MixedMachines::allow});
@@ -22,7 +22,7 @@ TEST_CASE("machines and builds are not mixed, unless that is forced") {
   CHECK(forced.groups.size() == 1);
   FakeRun rebuilt = run_to_target(2, 7, {kTarget});
   rebuilt.commit = "def";
-  CHECK_THAT(refusal({.paths = {a, runs.add("c", rebuilt)}}), Catch::Contains("commit"));
+  CHECK_THAT(refused_because({.paths = {a, runs.add("c", rebuilt)}}), Catch::Contains("commit"));
 }
 
 TEST_CASE("other hosts and other data files are warnings") {

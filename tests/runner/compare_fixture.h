@@ -24,7 +24,8 @@ inline FakeRun missing(std::uint64_t seed, double seconds, std::vector<std::stri
 }
 
 // The message and exit code of a refusal; "" if there is none.
-inline std::string refusal(const CompareOptions& options, ExitCode code = ExitCode::bad_data) {
+inline std::string refused_because(const CompareOptions& options,
+                                   ExitCode code = ExitCode::bad_data) {
   try {
     compare_runs(options);
   } catch (const Error& error) {

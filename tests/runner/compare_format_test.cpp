@@ -5,16 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "catch.h"
+#include "compare_fixture.h"
 #include "config_fixture.h"
-#include "fake_run.h"
-#include <dropmuon/runner/compare.h>
 
 using namespace dropmuon;
 
 namespace {
 
-const std::string kTarget = "train.target.value=0.9";
 const std::string kOdd = "train.init_from=\"a, \\\"b\\\" | c\"";  // every separator there is
 
 // Two groups: 10, 20, never; and one run that never arrives.

@@ -4,35 +4,33 @@
 
 #include <nlohmann/json.hpp>
 
-#include "catch.h"
+#include "compare_fixture.h"
 #include "config_fixture.h"
-#include "fake_run.h"
-#include <dropmuon/core/error.h>
-#include <dropmuon/runner/compare.h>
 
 using namespace dropmuon;
 
 namespace {
 
-const std::string kTarget = "train.target.value=0.9";
 const std::string kResumes = "provenance_resume.jsonl";
-
-// "" if nothing is refused.
-std::string refused_because(const CompareOptions& options) {
-  try {
-    compare_runs(options);
-  } catch (const Error& error) {
-    CHECK(error.code() == ExitCode::bad_data);
-    CHECK(std::string(error.what()).find('\n') == std::string::npos);
-    return error.what();
-  }
-  return "";
-}
 
 // What such a run writes when it starts, one line.
 std::string provenance(const FakeRuns& runs, const FakeRun& run) {
   return read_file(runs.add("written/only-to-read", run) + "/provenance.json");
 }
+
+// A run, and what a process writes that goes on with it: here, and on a machine of other threads.
+struct TwoMachines {
+  FakeRuns runs;
+  std::string a = runs.add("a", run_to_target(0, 5, {kTarget}));
+  std::string here = provenance(runs, run_to_target(0, 5, {kTarget}));
+  std::string there = provenance(runs, with_threads(7));
+
+  static FakeRun with_threads(int threads) {
+    FakeRun run = run_to_target(0, 5, {kTarget});
+    run.threads = threads;
+    return run;
+  }
+};
 
 std::string summary(const std::string& more) {
   return "{\"status\":\"done\",\"step\":50,\"time/train_s\":5,\"test/accuracy\":0.9" + more + "}\n";
@@ -45,13 +43,8 @@ nlohmann::json first_run(const Comparison& comparison) {
 }  // namespace
 
 TEST_CASE("no process that went on with a run is forgotten, the last least of all") {
-  const FakeRuns runs;
-  const FakeRun plain = run_to_target(0, 5, {kTarget});
-  const std::string a = runs.add("a", plain);
-  FakeRun elsewhere = plain;
-  elsewhere.threads = 7;
-  const std::string here = provenance(runs, plain);
-  const std::string there = provenance(runs, elsewhere);
+  const TwoMachines two;
+  const auto& [runs, a, here, there] = two;
   CHECK(first_run(compare_runs({.paths = {a}})).at("resumed") == 0);
   for (const std::string& lines : {there, there + here, here + there + here, here + there}) {
     CAPTURE(lines);
@@ -83,13 +76,8 @@ TEST_CASE("other hosts and data files count where a run was resumed, too") {
 }
 
 TEST_CASE("a torn last line of the resumes is ignored at any length, damage is not") {
-  const FakeRuns runs;
-  const FakeRun plain = run_to_target(0, 5, {kTarget});
-  const std::string a = runs.add("a", plain);
-  FakeRun elsewhere = plain;
-  elsewhere.threads = 7;
-  const std::string here = provenance(runs, plain);
-  const std::string there = provenance(runs, elsewhere);
+  const TwoMachines two;
+  const auto& [runs, a, here, there] = two;
   for (std::size_t length = 0; length < there.size(); ++length) {
     CAPTURE(length);
     runs.write("a", kResumes, here + there.substr(0, length));

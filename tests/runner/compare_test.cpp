@@ -135,10 +135,10 @@ TEST_CASE("targets that differ are refused, none is a warning") {
   const std::string a = runs.add("a", run_to_target(0, 5, {kTarget}));
   const std::string b = runs.add("b", run_to_target(1, 6));
   const std::string c = runs.add("c", run_to_target(2, 7, {"train.target.value=0.8"}));
-  CHECK_THAT(refusal({.paths = {a, b}}), Catch::Contains("different targets") &&
-                                             Catch::Contains(a) && Catch::Contains(b) &&
-                                             Catch::Contains("--target"));
-  CHECK_THAT(refusal({.paths = {a, c}}), Catch::Contains("test/accuracy >= 0.8"));
+  CHECK_THAT(refused_because({.paths = {a, b}}), Catch::Contains("different targets") &&
+                                                     Catch::Contains(a) && Catch::Contains(b) &&
+                                                     Catch::Contains("--target"));
+  CHECK_THAT(refused_because({.paths = {a, c}}), Catch::Contains("test/accuracy >= 0.8"));
   const auto all = compare_runs({.paths = {a, b, c}, .target = parse_target("test/accuracy=0.9")});
   CHECK(all.groups.size() == 3);  // where they stop is a setting
   CHECK(all.groups[1].label == "train.target=null");
@@ -184,10 +184,10 @@ TEST_CASE("the baseline by label, part of it, name or folder") {
     if (group.label == kSgd) CHECK(*cost(group, Cost::seconds).ratio == 0.5);
   }
   const std::vector<std::string> paths = {runs.path()};
-  CHECK_THAT(refusal({.paths = paths, .baseline = "optimizer.type=muom"}, ExitCode::usage),
+  CHECK_THAT(refused_because({.paths = paths, .baseline = "optimizer.type=muom"}, ExitCode::usage),
              Catch::Contains("did you mean 'optimizer.type=muon'?"));
   // Both groups are below this folder.
-  CHECK_THAT(refusal({.paths = paths, .baseline = runs.path()}, ExitCode::usage),
+  CHECK_THAT(refused_because({.paths = paths, .baseline = runs.path()}, ExitCode::usage),
              Catch::Contains("is no one group"));
 }
 
@@ -234,9 +234,9 @@ TEST_CASE("runs are found three folders deep, and not inside each other") {
   const std::vector<std::string> found = find_run_folders(runs.path());
   CHECK(found == std::vector<std::string>{runs.path() + "/1/2/3", runs.path() + "/z"});
   CHECK(find_run_folders(runs.path() + "/z/") == std::vector<std::string>{runs.path() + "/z"});
-  CHECK_THAT(refusal({.paths = {runs.path() + "/none"}}, ExitCode::missing_input),
+  CHECK_THAT(refused_because({.paths = {runs.path() + "/none"}}, ExitCode::missing_input),
              Catch::Contains("no folder"));
-  CHECK_THAT(refusal({.paths = {runs.path() + "/1/only-a-mark"}}, ExitCode::missing_input),
+  CHECK_THAT(refused_because({.paths = {runs.path() + "/1/only-a-mark"}}, ExitCode::missing_input),
              Catch::Contains("no run in"));
 }
 
