@@ -24,11 +24,6 @@ void read_key(RunConfig& config, const ConfigKey& key, const YamlNode& node) {
   }
 }
 
-// Every sweep has a base, of its own or in its cases.
-bool is_sweep(const std::string& path, const YamlNode& map) {
-  return path.empty() && (find_item(map, "base") != nullptr || find_item(map, "cases") != nullptr);
-}
-
 void read_section(RunConfig& config, const std::string& path, const YamlNode& map) {
   const ConfigSchema& schema = config_schema();
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
@@ -46,11 +41,11 @@ void read_section(RunConfig& config, const std::string& path, const YamlNode& ma
     }
     const ConfigSection* section = schema.find_section(child);
     if (section == nullptr) {
-      throw TextError(
-          map.keys[i].at,
-          fmt::format("unknown key '{}'{}", one_line(child),
-                      is_sweep(path, map) ? "; this looks like a sweep: dropmuon sweep FILE"
-                                          : schema.suggestion(path, map.keys[i].name)));
+      throw TextError(map.keys[i].at,
+                      fmt::format("unknown key '{}'{}", one_line(child),
+                                  path.empty() && is_sweep(map)
+                                      ? "; this looks like a sweep: dropmuon sweep FILE"
+                                      : schema.suggestion(path, map.keys[i].name)));
     }
     if (section->clear && value.kind == YamlKind::null) {
       section->clear(config);

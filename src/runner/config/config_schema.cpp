@@ -152,6 +152,10 @@ const ConfigSchema& config_schema() {
   return schema;
 }
 
+bool is_sweep(const YamlNode& root) {
+  return find_item(root, "base") != nullptr || find_item(root, "cases") != nullptr;
+}
+
 std::string join_path(const std::string& section, const std::string& name) {
   return section.empty() ? name : section + "." + name;
 }

@@ -51,6 +51,10 @@ class ConfigSchema {
 
 const ConfigSchema& config_schema();
 
+// Whether a document is a sweep's: those have a base, of their own or in their cases, and
+// configurations have neither key.
+bool is_sweep(const YamlNode& root);
+
 std::string join_path(const std::string& section, const std::string& name);
 std::string parent_path(const std::string& path);  // "" for a name without a dot
 std::string last_name(const std::string& path);

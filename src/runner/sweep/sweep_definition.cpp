@@ -32,11 +32,10 @@ void check_keys(const YamlNode& root) {
     std::string hint = did_you_mean(key.name, keys);
     const ConfigSchema& schema = config_schema();
     if (schema.find_key(key.name) != nullptr || schema.find_section(key.name) != nullptr) {
-      const bool is_sweep =
-          find_item(root, "base") != nullptr || find_item(root, "cases") != nullptr;
-      hint = is_sweep ? "; keys of a configuration go below 'set:'"
-                      : "; this looks like a configuration: dropmuon train FILE, or name it as the "
-                        "base: of a sweep";
+      hint = is_sweep(root)
+                 ? "; keys of a configuration go below 'set:'"
+                 : "; this looks like a configuration: dropmuon train FILE, or name it as the "
+                   "base: of a sweep";
     } else if (hint.empty()) {
       hint = "; the keys of a sweep are " + join(keys, ", ");
     }
