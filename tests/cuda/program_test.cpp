@@ -166,3 +166,21 @@ TEST_CASE("too little GPU memory ends in one line that helps", "[cuda]") {
   check_refused(outcome, 70, {"out of GPU memory", "train.micro_batch"});
   CHECK_FALSE(std::filesystem::exists(sandbox / "runs"));  // it never began
 }
+
+TEST_CASE("a sweep gives each job one of the GPUs, and none where there is none", "[cuda]") {
+  const Sandbox sandbox;
+  const auto log_of_job = [&](const std::string& environment, const std::string& name) {
+    const std::string file = sandbox.write(
+        name + ".yaml",
+        fmt::format("name: {}\nruns_dir: {}\nbase: good.yaml\nseeds: 1\n", name, sandbox / "runs"));
+    const Outcome outcome = run_script(environment + program() + " sweep -q " + file +
+                                       " device=auto train.max_steps=1");
+    CAPTURE(outcome.output);
+    REQUIRE(outcome.code == 0);
+    return Sandbox::read(sandbox / ("runs/" + name + "/seed=0/job.log"));
+  };
+  CHECK_THAT(log_of_job("unset CUDA_VISIBLE_DEVICES; ", "with"),
+             Catch::Contains(" with CUDA_VISIBLE_DEVICES=0\n"));
+  CHECK_THAT(log_of_job(kHideGpu, "without"),
+             Catch::Contains("train ") && !Catch::Contains("CUDA_VISIBLE_DEVICES"));
+}

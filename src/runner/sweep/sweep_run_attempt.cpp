@@ -34,6 +34,7 @@ std::uintmax_t note_start(const ChildCommand& command) {
   stream << fmt::format("{:%Y-%m-%dT%H:%M:%SZ} dropmuon {}", fmt::gmtime(std::time(nullptr)),
                         fmt::join(command.arguments, " "));
   if (!command.cpus.empty()) stream << fmt::format(" on CPUs {}", fmt::join(command.cpus, ","));
+  if (!command.setting.empty()) stream << " with " << command.setting;
   stream << std::endl;
   if (!stream) fail(ExitCode::cannot_write, "cannot write {}: {}", log, std::strerror(errno));
   return static_cast<std::uintmax_t>(stream.tellp());
