@@ -15,16 +15,17 @@ import datetime
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 
-from report_data import CANNOT_RUN, CANNOT_WRITE, ReportError, call, load
+from report_data import CANNOT_RUN, CANNOT_WRITE, USAGE, ReportError, call, load
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise ReportError(2, f"{message}; --help shows the usage")
+        raise ReportError(USAGE, f"{message}; --help shows the usage")
 
 
 def parse_arguments(arguments):
@@ -32,8 +33,8 @@ def parse_arguments(arguments):
     parser.add_argument("runs", nargs="+", metavar="RUNS", help="run folders, or folders of runs up to 3 levels down")
     parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="default: report.html")
     parser.add_argument("--target", metavar="METRIC=VALUE", help="such as test/accuracy=0.9; else that of the configs")
-    parser.add_argument("--baseline", metavar="GROUP", help="as for `dropmuon compare`; else the group of the first run, "
-                        "in a sweep that of its first case")
+    parser.add_argument("--baseline", metavar="GROUP", help="as for `dropmuon compare`, on the data sets that have "
+                        "it; else the group of the first run, in a sweep that of its first case")
     parser.add_argument("--figures", metavar="DIR", help="write each figure as SVG and PNG too")
     parser.add_argument("--title", metavar="TEXT", help="default: the groups and the data sets")
     parser.add_argument("--force", action="store_true", help="compare runs of different machines and builds")
@@ -52,10 +53,11 @@ def default_title(sections):
 
 
 def write_page(text, path):
-    """Beside the file, then over it: a page that was there stays whole if this fails."""
+    """Beside the file, then over it: a page that was there stays whole if this fails. Names may hold any bytes;
+    Python keeps those that are no UTF-8 as surrogates, which no page can hold."""
     beside = f"{path}.tmp"
     try:
-        pathlib.Path(beside).write_text(text, encoding="utf-8")
+        pathlib.Path(beside).write_text(re.sub("[\ud800-\udfff]", "\ufffd", text), encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -90,6 +92,7 @@ def report(arguments):
     write_page(report_page.page(sections, options.title or default_title(sections), made), options.output)
     if options.figures:
         write_figures(sections, options.figures)
+    sys.stdout.reconfigure(errors="surrogateescape")
     print(options.output)
 
 

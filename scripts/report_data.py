@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 MARKS = ("config.yaml", "provenance.json", "metrics.jsonl", "summary.json", "STATUS")
 DEPTH = 3  # as `dropmuon compare` looks for runs
-BAD_DATA, MISSING, CANNOT_RUN, CANNOT_WRITE = 65, 66, 69, 73
+USAGE, BAD_DATA, MISSING, CANNOT_RUN, CANNOT_WRITE = 2, 65, 66, 69, 73
 EVENTS = ("resumed", "rollbacks", "skipped_steps")
 
 
@@ -42,6 +42,11 @@ class Group(NamedTuple):
     is_baseline: bool
     facts: dict
     runs: list
+
+    @property
+    def no_claim(self):
+        """Why no difference to the baseline can be claimed, whatever the interval says."""
+        return self.facts["no_claim"]
 
     def cost(self, name):
         """Median, interval, ratio, ratio_interval of seconds, steps, samples or flops to the target."""
@@ -105,7 +110,7 @@ def by_data_set(paths):
 # --- compare ----------------------------------------------------------------------------------------
 def call(program, arguments):
     try:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, errors="replace")
+        done = subprocess.run([program, *arguments], capture_output=True, encoding="utf-8", errors="replace")
     except OSError as error:
         raise ReportError(CANNOT_RUN, f"cannot run {program}: {error.strerror}; scripts/build.sh builds it, "
                                       "--program names another") from error
@@ -115,22 +120,34 @@ def call(program, arguments):
     return done.stdout
 
 
-def numbers(value):
-    """JSON has no infinity: compare writes it as a text."""
+def numbers(value, is_cost=False):
+    """JSON has no infinity: compare writes it as a text. Elsewhere "inf" is a name."""
     if isinstance(value, dict):
-        return {key: item if key == "settings" else numbers(item) for key, item in value.items()}
+        return {key: numbers(item, is_cost or key == "to_target") for key, item in value.items()}
     if isinstance(value, list):
-        return [numbers(item) for item in value]
-    return math.inf if value == "inf" else value
+        return [numbers(item, is_cost) for item in value]
+    return math.inf if is_cost and value == "inf" else value
 
 
-def compare(program, folders, options):
+def compare(program, folders, options, baseline):
     arguments = ["compare", "--format", "json"]
-    for name in ("target", "baseline"):
-        if getattr(options, name):
-            arguments.append(f"--{name}={getattr(options, name)}")
+    for name, value in (("target", options.target), ("baseline", baseline)):
+        if value:
+            arguments.append(f"--{name}={value}")
     arguments += [flag for flag in ("--force", "--skip-bad") if getattr(options, flag[2:].replace("-", "_"))]
     return numbers(json.loads(call(program, [*arguments, "--", *folders])))
+
+
+def compare_where_it_is(program, folders, options):
+    """(comparison, None), or, where --baseline is no group, that of the default one and the error."""
+    try:
+        return compare(program, folders, options, options.baseline), None
+    except ReportError as error:
+        if error.code != USAGE or not options.baseline:
+            raise
+        facts = compare(program, folders, options, None)
+        facts["warnings"].append(f"{error}; so the baseline here is '{facts['baseline']}'")
+        return facts, error
 
 
 # --- reading ----------------------------------------------------------------------------------------
@@ -141,8 +158,19 @@ def read_json(folder, name):
         raise ReportError(BAD_DATA, f"bad run folder {folder}: {name}: {error}") from error
 
 
-def read_run(facts):
-    folder = facts["folder"]
+def real_folder(shown, folders):
+    """The one of `folders` that compare means: it writes marks for bytes that are no UTF-8."""
+    if shown in folders:
+        return shown
+    found = [folder for folder in folders if os.fsencode(folder).decode("utf-8", errors="replace") == shown]
+    if len(found) > 1:
+        raise ReportError(BAD_DATA, f"{len(found)} run folders read as {shown}, as their names are no UTF-8: rename "
+                                    "all but one")
+    return found[0] if found else shown
+
+
+def read_run(facts, folders):
+    folder = real_folder(facts["folder"], folders)
     path = pathlib.Path(folder, "metrics.jsonl")
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -182,10 +210,12 @@ def tags(groups):
 
 
 # --- all together -----------------------------------------------------------------------------------
-def make_section(data, facts):
+def make_section(data, facts, folders):
     groups = []
     for group, tag in zip(facts["groups"], tags(facts["groups"])):
-        runs = [read_run(run) for run in group["runs"]]
+        runs = [read_run(run, folders) for run in group["runs"]]
+        if facts["target"] and not isinstance(group["no_claim"], list):
+            raise ValueError(f"no_claim: {group['no_claim']!r}")
         groups.append(Group(group["label"], tag, group["label"] == facts["baseline"], group, runs))
     return Section(data or groups[0].runs[0].facts["settings"]["data.dataset"], facts["target"], groups,
                    facts["machines"], facts["warnings"])
@@ -193,10 +223,12 @@ def make_section(data, facts):
 
 def load(program, options):
     """The sections of the report. With --skip-bad a data set all of whose runs are bad is left out too."""
-    sections, left_out = [], []
+    sections, left_out, no_baseline = [], [], []
     for data, folders in by_data_set(options.runs):
         try:
-            sections.append(make_section(data, compare(program, folders, options)))
+            facts, error = compare_where_it_is(program, folders, options)
+            sections.append(make_section(data, facts, folders))
+            no_baseline += [error] if error else []
         except ReportError as error:
             if not options.skip_bad or error.code != BAD_DATA:
                 raise
@@ -206,6 +238,8 @@ def load(program, options):
                                   "builds the one that belongs to this script") from error
     if not sections:
         raise left_out[0][1]
+    if len(no_baseline) == len(sections):
+        raise no_baseline[0]
     sections[0].warnings.extend(f"{data}: {error}" for data, error in left_out)
     return sections
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy
 
 from report_style import BAR_COLOURS, OTHER, WIDTH, add_legend, pyplot, styles  # before matplotlib: its back end
-from report_words import step_ratio, target_words
+from report_words import ratio_cell, runs_word, step_ratio, target_words
 from matplotlib import ticker
 
 PHASES = [("forward", "#FFFFFF", ""), ("backward", "#56B4E9", "///"), ("optimizer", "#E69F00", "\\\\\\"),
@@ -33,7 +33,7 @@ def curve(run, x, y):
 def draw_group(axis, curves, style, scale, band):
     """The median of the runs with a band from lowest to highest as far as all of them go, then each run."""
     colour, line, marker, _ = style
-    curves = [(numpy.array(xs), scale * numpy.array(ys)) for xs, ys in curves if len(xs) > 1]
+    curves = [(numpy.array(xs), scale * numpy.array(ys)) for xs, ys in curves]
     if not curves:
         return None
     end = min(xs[-1] for xs, _ in curves)
@@ -53,13 +53,13 @@ def draw_group(axis, curves, style, scale, band):
 
 
 def limit_accuracies(axis, curves, target):
-    """Leaves out the steep beginning, which would press everything else together, and names what is then gone.
+    """Leaves out the steep beginning, which would press everything else together; tells what is then gone.
     `curves`: {tag: [(xs, ys)]}, accuracies as fractions."""
     finite = {tag: [(x, 100 * y, xs[-1]) for xs, ys in pairs for x, y in zip(xs, ys) if math.isfinite(y)]
               for tag, pairs in curves.items()}
     every = [point for points in finite.values() for point in points]
     if not every:
-        return
+        return []
     high = max(y for _, y, _ in every)
     low = min(y for x, y, end in every if x >= 0.15 * end)
     low = min(max(low, high - SPAN), high if target is None else 100 * target)
@@ -68,10 +68,24 @@ def limit_accuracies(axis, curves, target):
     margin = max(0.06 * (high - low), 0.1)
     axis.set_ylim(low - margin, min(100.5, high + margin))
     gone = [tag for tag, points in finite.items() if points and max(y for _, y, _ in points) < low]
-    if gone:
-        text = "below: " + (", ".join(gone) if len(", ".join(gone)) < 50 else f"{len(gone)} groups")
-        axis.text(0.99, 0.02, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}, zorder=5)
+    return ["below: " + listed(gone, f"{len(gone)} groups")] if gone else []
+
+
+def listed(items, otherwise):
+    """As many letters as fit into the axes."""
+    text = ", ".join(items)
+    return text if len(text) < 50 or len(items) == 1 else otherwise
+
+
+def undrawn(short):
+    """Medians and bands are those of the other runs. `short`: [(group, its runs with less than two points)]"""
+    if not short:
+        return []
+    diverged = all(run.facts["status"] == "diverged" for _, runs in short for run in runs)
+    why = "diverged before a second evaluation" if diverged else "without a second evaluation"
+    each = [f"{len(runs)} of {runs_word(len(group.runs))} of {group.tag}" for group, runs in short]
+    together = f"{sum(len(runs) for _, runs in short)} runs in {len(short)} groups"
+    return [f"not drawn, {why}:", listed(each, together)]
 
 
 def draw_target(axis, level):
@@ -91,16 +105,20 @@ def draw_curves(section, metric, axis_name, legend):
     is_accuracy = metric.endswith("accuracy")
     scale = 100.0 if is_accuracy else 1.0
     figure, axis = pyplot.subplots(figsize=(WIDTH, 3.1))
-    handles, every = [], {}
+    handles, drawn, short = [], {}, []
     for group in section.groups:
-        curves = [curve(run, x, metric) for run in group.runs]
-        every[group.tag] = [pair for pair in curves if pair[0]]
-        handle = draw_group(axis, curves, look[group.label], scale, 0.16 if len(section.groups) <= 3 else 0.1)
+        curves = [(run, curve(run, x, metric)) for run in group.runs]
+        drawn[group.tag] = [points for _, points in curves if len(points[0]) > 1]
+        if len(drawn[group.tag]) < len(curves):
+            short.append((group, [run for run, points in curves if len(points[0]) < 2]))
+        handle = draw_group(axis, drawn[group.tag], look[group.label], scale, 0.16 if len(section.groups) <= 3 else 0.1)
         if handle is not None and look[group.label] is not OTHER:
             handles.append((handle, group.tag))
     target = float(section.target.split()[2]) if section.target_metric == metric else None
-    if is_accuracy:
-        limit_accuracies(axis, every, target)
+    notes = undrawn(short) + (limit_accuracies(axis, drawn, target) if is_accuracy else [])
+    if notes:
+        axis.text(0.99, 0.02, "\n".join(notes), transform=axis.transAxes, ha="right", va="bottom", ma="right",
+                  fontsize=8, bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}, zorder=5)
     if target is not None:
         draw_target(axis, scale * target)
     axis.set_xlim(left=0)
@@ -170,6 +188,14 @@ def has_ratios(section):
                                   for group in section.groups if not group.is_baseline)
 
 
+def no_ratio(group):
+    """What stands for a time ratio that has no place on the axis; None if it has."""
+    cost = group.cost("seconds")
+    if cost["ratio"] and math.isfinite(cost["ratio"]):
+        return None
+    return "target\nnot reached" if math.isinf(cost["median"]) else f"time ratio\n{ratio_cell(cost)[0]}"
+
+
 def draw_ratios(section, _):
     """Step ratio, ratio of the time per step, and the time ratio, which is about their product."""
     others = [group for group in section.groups if not group.is_baseline]
@@ -187,6 +213,8 @@ def draw_ratios(section, _):
                 values += [end for end in interval if math.isfinite(end)]
             values.append(ratio)
             axis.plot([ratio], [row + offset], marker=marker, lw=0, ms=6, color="#000000", markerfacecolor=fill)
+        if no_ratio(group):  # the time per step alone would look like the answer
+            axis.text(1.01, row, no_ratio(group), transform=axis.get_yaxis_transform(), va="center", fontsize=8)
     left, right = min(values) / 1.12, max(values) * 1.12
     for y, (low, high) in lines:
         draw_interval(axis, y, low, min(high, right), high > right, color="#000000", lw=1.1)

@@ -23,7 +23,7 @@ matplotlib.rcParams.update({
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD",
     "axes.axisbelow": True, "axes.edgecolor": "#444444", "legend.frameon": False, "figure.constrained_layout.use": True,
     "svg.hashsalt": "dropmuon", "hatch.linewidth": 0.7, "figure.labelsize": 9,
-    "axes.formatter.useoffset": False})
+    "axes.formatter.useoffset": False, "text.parse_math": False})  # a label may hold any letter, $ too
 
 
 def styles(section):
@@ -49,8 +49,11 @@ def add_legend(figure, handles, columns=None):
     height = figure.get_figheight() + extra
     figure.set_figheight(height)
     figure.get_layout_engine().set(rect=(0, 0, 1, 1 - extra / height))
-    figure.legend(*zip(*handles), loc="upper left", ncol=columns, fontsize=8, borderaxespad=0.2, columnspacing=1.2,
-                  handlelength=1.6 if columns > 2 else 4)
+    lines = [handle for handle, _ in handles]
+    legend = figure.legend(lines, ["?"] * len(lines), loc="upper left", ncol=columns, fontsize=8, borderaxespad=0.2,
+                           columnspacing=1.2, handlelength=1.6 if columns > 2 else 4)
+    for text, (_, tag) in zip(legend.get_texts(), handles):
+        text.set_text(tag)  # as a label, "_x" would hide its line
 
 
 def svg_text(figure):

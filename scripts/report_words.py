@@ -2,7 +2,6 @@
 """Sentences and numbers of scripts/report.py; numbers are rounded as `dropmuon compare` rounds them."""
 import math
 
-ENOUGH_RUNS = 5  # with fewer, the lowest to the highest of the runs is no 95 % interval of their median
 RELATIONS = {">=": "≥", "<=": "≤"}
 
 
@@ -82,11 +81,8 @@ def verdict(group, section):
         return "there is no ratio"
     number, interval = ratio_cell(seconds)
     ratio = f"time ratio {number}" + (f" (95 % interval {interval[1:-1].replace(', ', ' .. ')})" if interval else "")
-    fewest = min(group.facts["total"], section.baseline.facts["total"])
-    if len(section.machines) > 1:
-        return f"{ratio}: not the same machine or build, so no difference can be claimed"
-    if fewest < ENOUGH_RUNS:
-        return f"{ratio}: from {runs_word(fewest)} a side no difference can be claimed, {ENOUGH_RUNS} are the least"
+    if group.no_claim:
+        return f"{ratio}: no difference can be claimed ({'; '.join(group.no_claim)})"
     low, high = seconds["ratio_interval"]
     if high < 1:
         return f"{ratio}: {group.tag} is faster"

@@ -6,7 +6,9 @@
 #include <span>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "compare_command.h"
@@ -171,6 +173,13 @@ int report(const std::string& message, ExitCode code) {
   return static_cast<int>(code);
 }
 
+// Of a program that was started without, a run's own files would get the numbers and the messages.
+void open_standard_streams() {
+  int file = 0;
+  while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
+  if (file >= 0) close(file);
+}
+
 int run(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   CLI::App app("", "dropmuon");
@@ -202,4 +211,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace dropmuon
 
-int main(int argc, char** argv) { return dropmuon::run(argc, argv); }
+int main(int argc, char** argv) {
+  dropmuon::open_standard_streams();
+  return dropmuon::run(argc, argv);
+}

@@ -17,6 +17,8 @@
 namespace dropmuon {
 namespace {
 
+constexpr const char* kReplacement = ".tmp-";
+
 [[noreturn]] void cannot(ExitCode code, const char* verb, const std::string& path) {
   fail(code, "cannot {} {}: {}", verb, path, std::strerror(errno));
 }
@@ -107,7 +109,7 @@ void FileSystem::remove_tree(const std::string& path) {
 }
 
 void FileSystem::replace_file(const std::string& path, std::string_view content) {
-  const std::string temporary = fmt::format("{}.tmp-{}", path, ::getpid());
+  const std::string temporary = fmt::format("{}{}{}", path, kReplacement, ::getpid());
   try {
     write_file(temporary, content);
     rename(temporary, path);
@@ -223,6 +225,13 @@ int FileSystem::sys_list(const char* path, std::vector<std::string>* names) {
   ::closedir(folder);
   errno = error;
   return error == 0 ? 0 : -1;
+}
+
+bool is_replacement(const std::string& name) {
+  const std::size_t mark = name.rfind(kReplacement);
+  if (mark == std::string::npos || mark == 0) return false;
+  const std::string process = name.substr(mark + std::string(kReplacement).size());
+  return !process.empty() && process.find_first_not_of("0123456789") == std::string::npos;
 }
 
 }  // namespace dropmuon

@@ -34,18 +34,22 @@ bool begins_with_stamp(const std::string& name) {
 RunFolder RunFolder::create(const RunConfig& config) {
   const std::string stamp = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
   const fs::path parent = fs::path(config.runs_dir) / config.name;
-  std::error_code error;
-  fs::create_directories(parent, error);
-  if (error) {
-    fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", parent.string(),
-         error.message());
+  FileSystem& files = FileSystem::real();
+  try {
+    files.create_folders(parent.string());
+  } catch (const Error& error) {
+    fail(ExitCode::cannot_write, "cannot create the run folder: {}", error.what());
   }
+  std::error_code error;
   // Two runs of one configuration in the same second get a number.
   for (int attempt = 1; attempt <= 1000; ++attempt) {
     const std::string suffix = attempt == 1 ? "" : fmt::format("-{}", attempt);
     const fs::path folder =
         parent / fmt::format("{}-{}{}", stamp, dropmuon::config_hash(config), suffix);
-    if (fs::create_directory(folder, error)) return RunFolder(folder.string());
+    if (fs::create_directory(folder, error)) {
+      files.sync_folder(parent.string());  // or a power cut takes the checkpoints with the folder
+      return RunFolder(folder.string());
+    }
     if (error) {
       fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", folder.string(),
            error.message());

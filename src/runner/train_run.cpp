@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
@@ -176,6 +177,16 @@ Restored restore_newest(Trainer& trainer, CheckpointStore& checkpoints, const st
   return Restored::yes;
 }
 
+// A kill may have come between saving the state and marking it. One that came between the two names
+// of a state that is saved again leaves nothing to mark; the next save tidies that up.
+void mark_if_best(CheckpointStore& checkpoints, const Trainer& trainer) {
+  const std::vector<std::int64_t> steps = checkpoints.steps();
+  const bool is_there = std::find(steps.begin(), steps.end(), trainer.steps_done()) != steps.end();
+  if (trainer.best_step() == trainer.steps_done() && is_there) {
+    checkpoints.mark_best(trainer.best_step());
+  }
+}
+
 std::string describe(const SavedWeights& weights) {
   return fmt::format("{} sha256 {}", weights.file,
                      sha256(FileSystem::real().read_file(weights.file)));
@@ -207,11 +218,15 @@ RunHeader header_of(const RunFolder& folder, const RunConfig& config, const Devi
           .micro_batch = trainer.micro_batch()};
 }
 
-// Only once nothing can keep this one from going on: until then they are the best there is.
+// Only once nothing can keep this one from going on: until then they are the best there is. What a
+// kill left in the middle of replacing a file goes too.
 void forget_the_end_of_an_earlier_process(const RunFolder& folder) {
+  std::error_code ignored;
   for (const char* name : {"error.txt", "weights.safetensors", "summary.json"}) {
-    std::error_code ignored;
     std::filesystem::remove(folder.file(name), ignored);
+  }
+  for (const std::string& name : FileSystem::real().list(folder.path())) {
+    if (is_replacement(name)) std::filesystem::remove(folder.file(name), ignored);
   }
 }
 
@@ -225,9 +240,8 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   const std::string& hash = facts.config_hash;
   CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
   const Restored restored = restore_newest(trainer, checkpoints, hash);
-  const bool at_best = restored == Restored::yes && trainer.best_step() == trainer.steps_done();
-  if (at_best && experiment.train.checkpoint.best) {
-    checkpoints.mark_best(trainer.best_step());  // a kill may have come between saving and marking
+  if (restored == Restored::yes && experiment.train.checkpoint.best) {
+    mark_if_best(checkpoints, trainer);
   }
   if (restored == Restored::no) take_initial_weights(setup, experiment);
   if (restored == Restored::no && setup.initial) {

@@ -16,11 +16,8 @@ namespace fs = std::filesystem;
 TEST_CASE("SIGINT, SIGTERM and SIGHUP finish the step, write STATUS and exit with 75") {
   for (const std::string signal : {"INT", "TERM", "HUP"}) {
     const Sandbox sandbox;
-    // A non-interactive shell starts background jobs with SIGINT ignored, and these tests may run
-    // under nohup; `timeout` restores both.
-    const Outcome outcome =
-        run_script("timeout --foreground --preserve-status -s " + signal + " 3 " + program() +
-                   " train " + sandbox.config() + " train.epochs=100000");
+    const Outcome outcome = interrupted("train " + sandbox.config() + " train.epochs=100000",
+                                        sandbox / "runs/*/*/metrics.csv", 2, signal);
     CAPTURE(signal, outcome.output);
     CHECK(outcome.code == 75);
     CHECK_THAT(outcome.output, Catch::Contains("stopped after"));
@@ -50,17 +47,18 @@ TEST_CASE("SIGUSR1 saves the state and the run goes on") {
   const Sandbox sandbox;
   const std::string config = slow_config(sandbox, "muon", "uniform");
   const Outcome outcome = run_script(fmt::format(
-      "{} train -q {} checkpoint.every_epochs=null train.max_steps=null >/dev/null & pid=$!; "
+      "{} train -q {} checkpoint.every_epochs=null checkpoint.best=false train.max_steps=null "
+      ">/dev/null & pid=$!; "
       "while kill -0 $pid 2>/dev/null && [ $(cat {}/runs/*/*/metrics.csv 2>/dev/null | wc -l) -lt "
       "5 ]; do sleep 0.01; done; "
-      "kill -USR1 $pid; "
-      "for i in $(seq 500); do ls {}/runs/*/*/checkpoints/latest 2>/dev/null && break; sleep "
+      "ls {}/runs/*/*/checkpoints/latest 2>/dev/null && echo too early; kill -USR1 $pid; "
+      "for i in $(seq 6000); do ls {}/runs/*/*/checkpoints/latest 2>/dev/null && break; sleep "
       "0.01; done; kill -0 $pid && echo still training; kill -TERM $pid; wait $pid",
-      program(), config, sandbox / "", sandbox / ""));
+      program(), config, sandbox / "", sandbox / "", sandbox / ""));
   CAPTURE(outcome.output);
   CHECK(outcome.code == 75);
-  CHECK_THAT(outcome.output, Catch::Contains("checkpoints/latest"));
-  CHECK_THAT(outcome.output, Catch::Contains("still training"));
+  CHECK_THAT(outcome.output, Catch::Contains("checkpoints/latest\nstill training"));
+  CHECK_THAT(outcome.output, !Catch::Contains("too early"));
 }
 
 // The kernels of a matrix product may borrow the stack pointer; see answer_signals().

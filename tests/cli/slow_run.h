@@ -20,7 +20,7 @@ inline std::string slow_config(const Sandbox& sandbox, const std::string& optimi
                                    "optimizer: {{type: {0}, lr: 0.01}}\n"
                                    "sampling: {{scheme: {1}, tau: 2}}\n"
                                    "schedule: {{type: cosine, warmup_steps: 9}}\n"
-                                   "train: {{epochs: 1000, max_steps: 160, batch_size: 40, "
+                                   "train: {{epochs: 1000, max_steps: 320, batch_size: 40, "
                                    "eval_every_epochs: 9, eval_train_images: 40, "
                                    "log_every_steps: 3}}\n"
                                    "checkpoint: {{every_epochs: 1}}\n",

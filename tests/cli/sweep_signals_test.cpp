@@ -49,7 +49,9 @@ TEST_CASE("a second signal kills the jobs and ends the sweep at once") {
   const Outcome outcome = sandbox.while_running(
       "",
       "child=$(cat /proc/$sweep/task/$sweep/children)\nkill -STOP $child\n"  // deaf to the first
-      "kill -TERM $sweep; sleep 0.6; kill -INT $sweep; wait $sweep; echo code $?\n"
+      "kill -TERM $sweep; sleep 0.6\n"
+      "while kill -INT $sweep 2>/dev/null; do sleep 0.6; done\n"
+      "wait $sweep; echo code $?\n"
       "kill -0 $child 2>/dev/null && echo alive");
   CAPTURE(outcome.output);
   CHECK_THAT(outcome.output, Catch::EndsWith("code 130\n"));
@@ -58,16 +60,17 @@ TEST_CASE("a second signal kills the jobs and ends the sweep at once") {
 
 TEST_CASE("SIGUSR1 makes the jobs save their state and go on") {
   const SweepSandbox sandbox;
+  const std::string latest = sandbox.job("seed=0") + "/checkpoints/latest";
   const Outcome outcome = sandbox.while_running(
-      "",
-      "kill -USR1 $sweep; for i in $(seq 100); do\n"
-      "  ls -d " +
-          sandbox.job("seed=0") +
-          "/checkpoints/step_* 2>/dev/null && break; sleep 0.05\n"
-          "done; kill -0 $sweep && echo goes on; kill -INT $sweep; wait $sweep");
+      "checkpoint.best=false checkpoint.every_epochs=null",  // so that nothing but the signal saves
+      "ls " + latest + " 2>/dev/null && echo too early\nkill -USR1 $sweep\n" +
+          "for i in $(seq 1200); do ls " + latest +
+          " 2>/dev/null && break; sleep 0.05; done\n"
+          "kill -0 $sweep && echo goes on; kill -INT $sweep; wait $sweep");
   CAPTURE(outcome.output);
   CHECK(outcome.code == 75);
-  CHECK_THAT(outcome.output, Catch::Contains("/checkpoints/step_") && Catch::Contains("goes on\n"));
+  CHECK_THAT(outcome.output, Catch::Contains(latest + "\ngoes on\n"));
+  CHECK_THAT(outcome.output, !Catch::Contains("too early"));
 }
 
 TEST_CASE("one sweep at a time works in a folder") {

@@ -163,3 +163,18 @@ TEST_CASE("file names with bytes that are no UTF-8 do no harm") {
   CAPTURE(outcome.output);
   CHECK(outcome.code == 0);
 }
+
+TEST_CASE("without standard streams messages go nowhere, least of all into the run's files") {
+  const Sandbox sandbox;
+  const std::string train = program() + " train " + sandbox.config() + " train.max_steps=1 ";
+  CHECK(run_script(train + ">&- 2>&-").code == 0);
+  const std::string run = sandbox.only_run();
+  CHECK(Sandbox::read(run + "/.lock").empty());
+  const std::string log = Sandbox::read(run + "/log.txt");
+  CHECK_FALSE(log.empty());
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(log.find(line) == log.rfind(line));
+  }
+}

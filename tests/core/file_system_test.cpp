@@ -163,3 +163,14 @@ TEST_CASE("every call of replacing a file fails in turn, and one whole content i
     }
   }
 }
+
+TEST_CASE("only what replace_file leaves has its kind of name") {
+  for (const char* name : {"a.tmp-1", "weights.safetensors.tmp-4711", "a.tmp-b.tmp-2"}) {
+    CAPTURE(name);
+    CHECK(is_replacement(name));
+  }
+  for (const char* name : {"a", "a.tmp-", "a.tmp-x", "a.tmp-1x", ".tmp-1", "atmp-1", ""}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_replacement(name));
+  }
+}

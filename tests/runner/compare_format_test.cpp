@@ -64,8 +64,9 @@ TEST_CASE("the table, as it stands") {
       "4 runs in 2 groups, 3 seeds\n"
       "target: test/accuracy >= 0.9; median [bootstrap 95 % interval], a miss counts as "
       "infinite; seconds of training, without evaluation, logging and saving\n"
-      "baseline: train.init_from=null; ratios are medians / its median, below 1 is less\n"
-      "with fewer than 5 runs a group, intervals are too narrow: no difference can be claimed\n"
+      "baseline: train.init_from=null; ratios are medians / its median, below 1 is less; not "
+      "paired, as the seeds differ\n"
+      "no difference to the baseline can be claimed: 1 seed a side is too few, 5 are the least\n"
       "\n"
       "group                           reached       seconds  seconds ratio           steps  steps "
       "ratio           samples  samples ratio                FLOP  FLOP ratio  diverged  ms/step "
@@ -142,6 +143,13 @@ TEST_CASE("a Markdown table has as many cells in every row") {
   CHECK_THAT(text, Catch::Contains("- machine: cpu: Abacus") && Catch::Contains("3 seeds"));
 }
 
+TEST_CASE("a Markdown table carries its warnings to where it is pasted") {
+  const FakeRuns runs;
+  Comparison comparison = sample(runs);
+  comparison.warnings = {"one", "another"};
+  CHECK_THAT(to_markdown(comparison), Catch::EndsWith("- warning: one\n- warning: another\n"));
+}
+
 TEST_CASE("CSV reads back to the same numbers") {
   const FakeRuns runs;
   Comparison comparison = sample(runs);
@@ -196,9 +204,14 @@ TEST_CASE("JSON reads back to the same numbers, with every run") {
   CHECK(group.at("runs").size() == 3);
   CHECK(group.at("runs").at(1).at("to_target").at("steps") == 200);
   CHECK(group.at("runs").at(2).at("to_target").at("steps") == "inf");
+  CHECK(group.at("runs").at(2).at("end").at("steps") == 300);
+  CHECK(group.at("runs").at(2).at("end").at("seconds") == 30);
+  CHECK(group.at("no_claim").empty());
   CHECK(group.at("runs").at(0).at("settings").at("train.target.value") == "0.9");
   const auto& one = json.at("groups").at(1);
   CHECK(one.at("diverged") == 1);
+  CHECK(one.at("no_claim") == comparison.groups[1].no_claim);
+  CHECK(one.at("no_claim").size() == 1);
   CHECK(one.at("to_target").at("seconds").at("ratio") == "inf");
   CHECK(one.at("to_target").at("seconds").at("interval").is_null());
   CHECK(one.at("final_test_accuracy").at("std").is_null());

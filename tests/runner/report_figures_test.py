@@ -36,11 +36,12 @@ def make_run(seed, cost, best, diverged=False, depth=4):
     return Run(facts["folder"], facts, rows, summary, {}, {})
 
 
-def make_group(tag, costs, ratio, interval, best=0.95, baseline=False, depth=4):
+def make_group(tag, costs, ratio, interval, best=0.95, baseline=False, depth=4, no_claim=()):
     median = sorted(costs)[len(costs) // 2]
     cost = {"median": median / 100, "interval": [min(costs) / 100, max(costs) / 100] if len(costs) > 1 else None,
             "ratio": None if baseline else ratio, "ratio_interval": None if baseline else interval}
     facts = {"reached": sum(math.isfinite(c) for c in costs), "total": len(costs), "diverged": 0, "pairing": "by_seed",
+             "no_claim": list(no_claim),
              "to_target": {"seconds": cost, "steps": {**cost, "median": median}, "samples": cost, "flops": cost},
              "seconds_per_step": 0.01, "final_test_accuracy": {"mean": best, "std": 0.01 if len(costs) > 1 else None},
              "best_test_accuracy": {"mean": best, "std": None}}
@@ -52,13 +53,19 @@ def make_section(*groups, target="test/accuracy >= 0.9", machines=None):
     return Section("mnist", target, list(groups), machines or MACHINE, [])
 
 
+def stopped_at_once(group, count, status="diverged"):
+    """`count` of its runs have one evaluation only."""
+    runs = [run._replace(rows=run.rows[:1], facts={**run.facts, "status": status}) for run in group.runs[:count]]
+    return group._replace(runs=runs + group.runs[count:])
+
+
 BASE = make_group("full", [100, 110, 120, 130, 140], None, None, baseline=True)
 
 
 class Verdicts(unittest.TestCase):
-    def says(self, expected, ratio, interval, costs=(90, 100, 110, 120, 130), machines=None, base=BASE):
-        group = make_group("uniform", list(costs), ratio, interval)
-        text = words.answer(make_section(base, group, machines=machines))
+    def says(self, expected, ratio, interval, costs=(90, 100, 110, 120, 130), base=BASE, **more):
+        group = make_group("uniform", list(costs), ratio, interval, **more)
+        text = words.answer(make_section(base, group))
         self.assertRegex(text, expected)
         return text
 
@@ -69,10 +76,11 @@ class Verdicts(unittest.TestCase):
         self.says(r"no difference can be claimed\.$", 0.9, [0.8, 1.0])
         self.says(r"no difference can be claimed\.$", 1.1, [1.0, 1.2])
 
-    def test_few_runs_and_other_machines_allow_none(self):
-        self.says("from 4 runs a side no difference can be claimed, 5 are", 0.5, [0.4, 0.6], costs=(1, 2, 3, 4))
-        self.says("time ratio 0.5: from 1 run a side", 0.5, None, costs=(50,))
-        self.says("not the same machine or build, so no difference", 0.5, [0.4, 0.6], machines=["a", "b"])
+    def test_what_compare_doubts_is_no_claim_whatever_the_interval_says(self):
+        for interval in ([0.4, 0.6], [0.9, 1.1], [1.1, 1.2]):
+            self.says(r" .. [\d.]+\): no difference can be claimed \(too few; other builds\)\.$", 0.5, interval,
+                      no_claim=["too few", "other builds"])
+        self.says(r"time ratio 0.5: no difference can be claimed \(1 seed\)\.$", 0.5, None, costs=(50,), no_claim=["1 seed"])
 
     def test_misses(self):
         text = self.says("uniform does not reach test accuracy ≥ 0.9 in half or more of its runs", INF, [2, INF],
@@ -124,7 +132,11 @@ class Labels(unittest.TestCase):
         self.assertEqual(self.of(long + "0", long + "1"), ["A", "B"])
 
     def test_infinity_and_unknown_folders(self):
-        self.assertEqual(numbers({"a": ["inf", 1], "settings": {"b": "inf"}}), {"a": [INF, 1], "settings": {"b": "inf"}})
+        names = {"name": "inf", "folder": "inf", "settings": {"b": "inf"}, "warnings": ["inf"]}
+        costs = {"seconds": {"median": "inf", "interval": [1, "inf"]}}
+        self.assertEqual(numbers({"groups": [{**names, "to_target": costs, "runs": [{**names, "to_target": {"steps": "inf"}}]}]}),
+                         {"groups": [{**names, "to_target": {"seconds": {"median": INF, "interval": [1, INF]}},
+                                      "runs": [{**names, "to_target": {"steps": INF}}]}]})
         self.assertEqual(by_data_set(["/absent/1", "/absent/2"]), [("", ["/absent/1", "/absent/2"])])
 
 
@@ -185,6 +197,48 @@ class Figures(unittest.TestCase):
     def test_a_group_far_below_is_named(self):
         drawn = self.check(make_section(BASE, make_group("hopeless", [INF, INF], INF, [3, INF], best=0.1)))
         self.assertIn("below: hopeless", drawn["test-accuracy-steps"])
+
+    def test_runs_that_are_not_drawn_are_named(self):
+        wild = make_group("wild", [INF] * 5, INF, [3, INF], best=0.1)
+        late = make_group("hopeless", [INF] * 2, INF, [3, INF], best=0.1)
+        some = self.check(make_section(BASE, stopped_at_once(wild, 2), late))["test-accuracy-steps"]
+        before = "not drawn, diverged before a second evaluation:\n"
+        self.assertIn(f"{before}2 of 5 runs of wild\nbelow: wild, hopeless", some)
+        drawn = self.check(make_section(BASE, stopped_at_once(wild, 5), target="test/loss <= 1.2"))
+        for name, texts in drawn.items():  # no curve, no line in the legend
+            self.assertEqual(f"{before}5 of 5 runs of wild" in texts, "accuracy-" in name or "loss-" in name, name)
+            self.assertEqual("wild" in texts, name in ("time-to-target", "ratios", "phases", "layer-updates", "start-layers"))
+        ended = self.check(make_section(BASE, stopped_at_once(wild, 1, "done"), stopped_at_once(late, 1)))
+        self.assertIn("not drawn, without a second evaluation:\n1 of 5 runs of wild, 1 of 2 runs of hopeless\n"
+                      "below: wild, hopeless", ended["train-accuracy-flops"])
+        longest = [stopped_at_once(wild._replace(
+            tag=f"later_layers_first_alpha_0.75_and_cosin{i}", label=str(i)), 2) for i in range(3)]
+        self.assertIn(f"{before}2 of 5 runs of {longest[0].tag}\nbelow: {longest[0].tag}",
+                      self.check(make_section(longest[0], BASE))["test-accuracy-steps"])
+        merged = self.check(make_section(BASE, *longest))["test-accuracy-steps"]
+        self.assertIn(f"{before}6 runs in 3 groups\nbelow: 3 groups", merged)
+        self.assertNotIn("not drawn", str(self.check(make_section(BASE))))
+
+    def test_labels_are_no_formulas(self):
+        names = ["w$x_{/w$.st", "_$\\frac$", r"a\$b$c$"]
+        groups = [make_group(name, [INF] * 5, INF, [2, INF], best=0.1) for name in names]
+        groups.append(make_group("quick$", [90] * 5, 0.9, [0.8, 1]))
+        drawn = self.check(make_section(make_group("$^$", [100] * 5, None, None, baseline=True), *groups))
+        for name in [*names, "quick$"]:
+            for figure in ("time-to-target", "ratios", "phases", "test-accuracy-steps", "start-layers"):
+                self.assertIn(name, drawn[figure])
+        self.assertIn("ratio to $^$; left of 1 is less", drawn["ratios"])
+        self.assertIn("below: " + ", ".join(names), drawn["test-accuracy-flops"])
+        self.assertIn("100 G", drawn["test-accuracy-flops"])
+
+    def test_a_missing_ratio_is_said(self):
+        never = make_group("never", [INF] * 5, INF, [2, INF])
+        drawn = self.check(make_section(BASE, never, make_group("uniform", [90, 95], 0.9, [0.8, 1])))
+        self.assertEqual([text for text in drawn["ratios"] if "\n" in text], ["target\nnot reached"])
+        at_once = make_group("at_once", [0] * 5, 0.0, [0, 0])
+        drawn = self.check(make_section(BASE, at_once, make_group("uniform", [90, 95], 0.9, [0.8, 1])))
+        self.assertIn("time ratio\n0", drawn["ratios"])
+        self.assertNotIn("ratios", self.check(make_section(never, make_group("full", [90], None, None, baseline=True))))
 
     def test_a_target_out_of_reach_takes_no_room(self):
         with warnings.catch_warnings():

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -78,8 +79,9 @@ class Page(html.parser.HTMLParser):
 
 
 def run(*arguments):
-    return subprocess.run([str(argument) for argument in arguments], capture_output=True, text=True,
-                          env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONIOENCODING": "utf-8:strict"}
+    return subprocess.run([str(argument) for argument in arguments], capture_output=True, encoding="utf-8",
+                          errors="surrogateescape", env=environment)
 
 
 def forge_data_set(folder, name):
@@ -127,6 +129,10 @@ class Base(unittest.TestCase):
         self.assertEqual(done.stdout, "")
         return done.stderr
 
+    def baselines(self, page):
+        rows = [row for kind, rows in page.tables if kind == "comparison" for row in rows]
+        return [row[0].removesuffix(" (baseline)") for row in rows if row[0].endswith(" (baseline)")]
+
     def copy(self, name):
         target = self.root / "copies" / name
         shutil.rmtree(target, ignore_errors=True)
@@ -157,7 +163,10 @@ class Pages(Base):
         page = self.page
         self.assertIn("A <b> & C", page.text)
         self.assertIn("lr=0.05, scheme=uniform reaches test accuracy ≥ 0.5 in", page.text)
-        self.assertIn("from 3 runs a side no difference can be claimed", page.text)
+        facts = json.loads(run(PROGRAM, "compare", self.runs, "--format", "json").stdout)
+        reasons = next(group["no_claim"] for group in facts["groups"] if "uniform" in group["label"])
+        self.assertIn(f"no difference can be claimed ({'; '.join(reasons)}).", page.text)
+        self.assertIn("5 are the least", str(reasons))
         self.assertRegex(page.text, r"needs [\d.]+ times the steps of lr=0.05, scheme=full, and a step of it takes")
         self.assertEqual(len(page.rows("runs")), 1 + 7)
         settings = {row[0]: row[1:] for row in page.rows("settings-table")}
@@ -240,6 +249,14 @@ class Pages(Base):
                 forge_data_set(other, "mnist")
         page = self.report(folder, "--figures", self.root / "both")
         self.assertEqual(sum(kind == "comparison" for kind, _ in page.tables), 2)
+        self.assertEqual(self.baselines(page), ["lr=0.05, scheme=full", "full"])
+        for name, found in (("optimizer.lr=1e-09", ["lr=1e-09, scheme=full", "full"]),
+                            ("sampling.scheme=uniform", ["lr=0.05, scheme=uniform", "uniform"])):
+            page = self.report(folder, "--baseline", name)
+            self.assertEqual(self.baselines(page), found)
+            self.assertEqual(f"--baseline '{name}' is no one group" in page.text, found[1] == "full")
+        self.assertIn("so the baseline here is 'sampling.scheme=full'", self.report(folder, "--baseline", "slow").text)
+        self.assertIn("baseline", self.report(folder, "--baseline", "nobody", code=2))
         self.assertIn("s2-ratios", page.ids)
         self.assertTrue((self.root / "both/mnist-ratios.png").exists())
         for status in folder.glob("*/*/STATUS"):
@@ -249,6 +266,25 @@ class Pages(Base):
         page = self.report(folder, "--skip-bad")
         self.assertEqual(sum(kind == "comparison" for kind, _ in page.tables), 1)
         self.assertIn("mnist: no run is left to compare", page.text)
+
+
+    def test_names_are_never_numbers_and_may_hold_any_bytes(self):
+        folder = self.root / os.fsdecode(b"any-\xff\xc3\xa9\xff")
+        for one in self.runs.glob("full/*"):
+            shutil.copytree(one, folder / "inf" / one.name)
+            config = folder / "inf" / one.name / "config.yaml"
+            config.write_text(re.sub("(?m)^name: .*", "name: inf", config.read_text()))
+            forge_data_set(config.parent, "synthetic")
+        strange = os.fsdecode(b"one \xff\xc3\xa9")
+        page = self.report(folder, "--title", strange, "--figures", self.root / strange, page=f"{strange}.html")
+        self.assertIn("one \ufffdé", page.text)
+        self.assertIn("any-\ufffdé\ufffd", page.text)
+        self.assertEqual(len(page.rows("runs")), 1 + 3)
+        self.assertEqual(len(list((self.root / strange).glob("*.svg"))), 10)
+        one, other = sorted((folder / "inf").iterdir())[:2]
+        one.rename(folder / os.fsdecode(b"twin-\xfe"))
+        other.rename(folder / os.fsdecode(b"twin-\xff"))
+        self.assertIn("2 run folders read as", self.report(folder, code=65))
 
 
 class Errors(Base):
@@ -265,6 +301,13 @@ class Errors(Base):
         done = run(REPORT, self.runs, "--program", self.root / "no-program", "-o", self.root / "x.html")
         self.assertEqual(done.returncode, 69)
         self.assertRegex(done.stderr, r"\Areport: cannot run [^\n]+\n\Z")
+
+    def test_a_program_that_does_not_say_what_it_doubts(self):
+        old = self.root / "old-program"
+        old.write_text(f'#!/bin/sh\n{PROGRAM} "$@" | sed s/no_claim/unclaimed/\n')
+        old.chmod(0o755)
+        with unittest.mock.patch(f"{__name__}.PROGRAM", old):
+            self.assertRegex(self.report(self.runs, code=70), "answers in another form .*no_claim")
 
     def test_bad_runs(self):
         folder = self.copy("bad")

@@ -54,8 +54,9 @@ TEST_CASE("a job hears signals that whoever runs the sweep blocks") {
   sigaddset(&blocked, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &blocked, &before);
   s.options.retries = 0;
-  s.run();
+  const JobReport& job = s.run();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CHECK_THAT(job.reason, Catch::StartsWith("killed by signal 15"));
   CHECK_FALSE(std::filesystem::exists(s.sweep.jobs[0].folder + "/told"));
 }
 

@@ -57,4 +57,7 @@ class FileSystem {
   bool close(int file);
 };
 
+// Whether `name` is of a file that replace_file() had not put in its place when it was killed.
+bool is_replacement(const std::string& name);
+
 }  // namespace dropmuon

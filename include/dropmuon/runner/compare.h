@@ -49,6 +49,7 @@ struct ComparedRun {
   std::uint64_t rollbacks = 0;    // the undone steps are in seconds and flops, but not in steps
   std::uint64_t skipped_steps = 0;
   Costs costs{};  // to the target of the comparison
+  Costs end{};    // of the whole run
 };
 
 // The folders of runs at or below `path`, sorted: at most three folders deep, as in
@@ -66,7 +67,10 @@ std::vector<std::string> runs_in_order(const std::vector<std::string>& paths);
 // waiting, running, stopped or failed. A diverged run has ended; it missed what it missed.
 ComparedRun read_run(const std::string& folder);
 
-// The row of the first evaluation at or beyond the target, as costs.
+// What had been spent when the row was written.
+Costs costs_at(const MetricsRow& row);
+
+// At the first evaluation at or beyond the target.
 Costs costs_to_target(const ComparedRun& run, const Target& target);
 
 // "test/accuracy=0.9" (at least), "train/loss=0.1" (at most). Throws Error(usage).
@@ -92,6 +96,9 @@ struct ComparedGroup {
   Spread final_accuracy;
   Spread best_accuracy;
   double seconds_per_step = 0.0;  // median
+  // Why no difference to the baseline in what the target costs can be claimed, whatever the
+  // intervals say. Empty: they decide.
+  std::vector<std::string> no_claim;
 };
 
 struct Comparison {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compare_claims.h"
 #include "compare_doubts.h"
 #include "compare_groups.h"
 #include <dropmuon/core/error.h>
@@ -178,6 +179,8 @@ Comparison compare_runs(const CompareOptions& options) {
     if (result.target) summarise_costs(group, result.groups[result.baseline]);
   }
   warn_of_short_misses(result);
+  warn_of_evaluations(result);
+  if (result.target) find_obstacles_to_claims(result);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compare_groups.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {
@@ -44,13 +45,6 @@ void add_machine(const ComparedRun& first, const ComparedRun& run, const RunOrig
   }
 }
 
-std::string dataset_of(const ComparedRun& run) {
-  for (const auto& [key, value] : run.settings) {
-    if (key == "data.dataset") return value;
-  }
-  return "";
-}
-
 // A line for each run that had any, or one for all if those would bury the other warnings.
 void warn_of(const std::vector<ComparedRun>& runs, std::uint64_t ComparedRun::*times,
              const std::string& what, const std::string& effect,
@@ -72,29 +66,22 @@ void warn_of(const std::vector<ComparedRun>& runs, std::uint64_t ComparedRun::*t
   warnings.insert(warnings.end(), lines.begin(), lines.end());
 }
 
-double seconds_of(const ComparedRun& run) {
-  return run.evaluations.empty() ? 0.0 : run.evaluations.back()[Metric::train_seconds];
-}
-
-// Of the runs outside of `group`; 0 if none reached the target.
-double slowest_hit(const Comparison& comparison, const ComparedGroup& group) {
+double slowest_hit_beside(const ComparedGroup& group, const Comparison& comparison) {
   double slowest = 0.0;
   for (const ComparedGroup& other : comparison.groups) {
-    for (const ComparedRun& run : other.runs) {
-      if (&other != &group && is_hit(run)) slowest = std::max(slowest, run.costs.front());
-    }
+    if (&other != &group) slowest = std::max(slowest, slowest_hit(other));
   }
   return slowest;
 }
 
-std::string short_misses(const std::string& who, const std::vector<double>& ends, double enough) {
+std::string words_on_misses(const std::string& who, const std::vector<double>& ends,
+                            double enough) {
   const auto [first, last] = std::minmax_element(ends.begin(), ends.end());
   const std::string after = *first == *last ? fmt::format("{:.3g}", *first)
                                             : fmt::format("{:.3g} .. {:.3g}", *first, *last);
   return fmt::format(
       "{}: {} miss{} ended after {} s, while others took up to {:.3g} s to the target: misses "
-      "compare "
-      "only after equal seconds",
+      "compare only after equal seconds",
       who, ends.size(), ends.size() == 1 ? "" : "es", after, enough);
 }
 
@@ -102,11 +89,43 @@ std::string short_misses(const std::string& who, const std::vector<double>& ends
 
 bool is_hit(const ComparedRun& run) { return std::isfinite(run.costs.front()); }
 
+double slowest_hit(const ComparedGroup& group) {
+  double slowest = 0.0;
+  for (const ComparedRun& run : group.runs) {
+    if (is_hit(run)) slowest = std::max(slowest, run.costs.front());
+  }
+  return slowest;
+}
+
+std::vector<double> short_misses(const ComparedGroup& group, double needed) {
+  constexpr double kShort = 0.9;  // runs of equal steps differ by as much
+  std::vector<double> ends;
+  for (const ComparedRun& run : group.runs) {
+    const bool counts = !is_hit(run) && run.status != "diverged";
+    if (counts && run.end.front() <= kShort * needed) ends.push_back(run.end.front());
+  }
+  return ends;
+}
+
+std::string when_evaluated(const ComparedGroup& group, const Comparison& comparison) {
+  std::vector<std::string> keys = {"train.eval_every_steps", "train.eval_every_epochs"};
+  const TargetMetric metric = comparison.target->metric;
+  if (metric == TargetMetric::train_accuracy || metric == TargetMetric::train_loss) {
+    keys.emplace_back("train.eval_train_images");
+  }
+  std::string words;
+  for (const std::string& key : keys) {
+    const std::string value = value_of(group.runs.front(), key);
+    words += fmt::format("{}{}={}", words.empty() ? "" : " ", key, value.empty() ? "null" : value);
+  }
+  return words;
+}
+
 void check_machines(const std::vector<ComparedRun>& runs, MixedMachines mixed, Comparison& result) {
   std::set<std::string> hosts;
   std::map<std::string, std::string> data;  // of each data set
   for (const ComparedRun& run : runs) {
-    const std::string dataset = dataset_of(run);
+    const std::string dataset = value_of(run, "data.dataset");
     bool other_data = false;
     for (const RunOrigin& origin : run.origins) {
       add_machine(runs.front(), run, origin, mixed, result);
@@ -134,7 +153,7 @@ void warn_of_data(const std::vector<ComparedRun>& runs, std::vector<std::string>
     for (const RunOrigin& origin : run.origins) {
       if (!origin.verdict.starts_with("not ")) continue;
       lines.insert(fmt::format("{}: {}; these are no results on the data set of that name",
-                               dataset_of(run), origin.verdict));
+                               value_of(run, "data.dataset"), origin.verdict));
     }
   }
   warnings.insert(warnings.end(), lines.begin(), lines.end());
@@ -149,28 +168,35 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
 
 void warn_of_short_misses(Comparison& comparison) {
   constexpr std::size_t kManyGroups = 3;  // more would bury the other warnings
-  constexpr double kShort = 0.9;          // runs of equal steps differ by as much
   std::vector<std::string> lines;
   std::vector<double> all_ends;
   double most = 0.0;
   for (const ComparedGroup& group : comparison.groups) {
-    const double enough = slowest_hit(comparison, group);
-    std::vector<double> ends;
-    for (const ComparedRun& run : group.runs) {
-      if (is_hit(run) || run.status == "diverged" || seconds_of(run) > kShort * enough) {
-        continue;
-      }
-      ends.push_back(seconds_of(run));
-    }
+    const double enough = slowest_hit_beside(group, comparison);
+    const std::vector<double> ends = short_misses(group, enough);
     if (ends.empty()) continue;
     most = std::max(most, enough);
     all_ends.insert(all_ends.end(), ends.begin(), ends.end());
-    lines.push_back(short_misses(group.label, ends, enough));
+    lines.push_back(words_on_misses(group.label, ends, enough));
   }
   if (lines.size() > kManyGroups) {
-    lines = {short_misses(fmt::format("{} groups", lines.size()), all_ends, most)};
+    lines = {words_on_misses(fmt::format("{} groups", lines.size()), all_ends, most)};
   }
   comparison.warnings.insert(comparison.warnings.end(), lines.begin(), lines.end());
+}
+
+void warn_of_evaluations(Comparison& comparison) {
+  if (!comparison.target) return;
+  std::vector<std::string> ways;
+  for (const ComparedGroup& group : comparison.groups) {
+    const std::string way = when_evaluated(group, comparison);
+    if (std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(way);
+  }
+  if (ways.size() < 2) return;
+  comparison.warnings.push_back(fmt::format(
+      "groups were evaluated at different steps ({} and {}): a target is met at an evaluation, so "
+      "late where they are rare, and by luck where they are many",
+      ways[0], ways.size() == 2 ? ways[1] : fmt::format("{} other ways", ways.size() - 1)));
 }
 
 }  // namespace dropmuon

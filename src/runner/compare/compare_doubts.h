@@ -12,6 +12,16 @@ namespace dropmuon {
 // Whether the run reached the target that its costs are about.
 bool is_hit(const ComparedRun& run);
 
+// Seconds to the target of the group's slowest run that reached it; 0 if none did.
+double slowest_hit(const ComparedGroup& group);
+
+// The seconds after which those misses of the group ended that had clearly less time than `needed`.
+// A diverged run had all the time it wanted.
+std::vector<double> short_misses(const ComparedGroup& group, double needed);
+
+// The settings that decide when and on what the target's metric was measured. Needs a target.
+std::string when_evaluated(const ComparedGroup& group, const Comparison& comparison);
+
 // Lists the machines; of other machines or builds, other hosts and other data files. Throws
 // Error(bad_data) for the first if they are refused.
 void check_machines(const std::vector<ComparedRun>& runs, MixedMachines mixed, Comparison& result);
@@ -25,5 +35,9 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
 // Of misses that had less time than a run of another group needed: faster steps make such misses of
 // runs with an equal number of them.
 void warn_of_short_misses(Comparison& comparison);
+
+// Of groups that were evaluated at different steps: a target is met at an evaluation, so late where
+// they are rare, and by luck where they are many.
+void warn_of_evaluations(Comparison& comparison);
 
 }  // namespace dropmuon

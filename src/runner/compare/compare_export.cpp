@@ -130,8 +130,10 @@ Json json(const ComparedRun& run, const std::optional<Target>& target) {
               {"rollbacks", run.rollbacks},
               {"skipped_steps", run.skipped_steps}};
   for (const auto& [key, value] : run.settings) out["settings"][key] = value;
-  for (std::size_t i = 0; target && i < kCostCount; ++i) {
-    out["to_target"][name_of(static_cast<Cost>(i))] = json(run.costs[i]);
+  for (std::size_t i = 0; i < kCostCount; ++i) {
+    const std::string& cost = name_of(static_cast<Cost>(i));
+    if (target) out["to_target"][cost] = json(run.costs[i]);
+    out["end"][cost] = run.end[i];
   }
   return out;
 }
@@ -141,6 +143,7 @@ Json json(const ComparedGroup& group, const std::optional<Target>& target) {
   if (target) {
     out["reached"] = group.reached;
     out["pairing"] = word(group.pairing);
+    out["no_claim"] = group.no_claim;
     for (std::size_t i = 0; i < kCostCount; ++i) {
       out["to_target"][name_of(static_cast<Cost>(i))] = json(group.costs[i]);
     }

@@ -23,13 +23,6 @@ bool tells_runs_apart(const std::string& key) {
   return !kIgnored.contains(key) && !key.starts_with("checkpoint.") && !key.starts_with("log.");
 }
 
-std::string value_of(const ComparedRun& run, const std::string& key) {
-  for (const auto& [name, value] : run.settings) {
-    if (name == key) return value;
-  }
-  return "";
-}
-
 // Keys in the order of the schema, whose values are not the same in all runs.
 std::vector<std::string> differing_keys(const std::vector<ComparedRun>& runs) {
   std::map<std::string, std::pair<std::set<std::string>, std::size_t>> values;
@@ -74,6 +67,13 @@ std::optional<std::size_t> only_group(const std::vector<ComparedGroup>& groups, 
 }
 
 }  // namespace
+
+std::string value_of(const ComparedRun& run, const std::string& key) {
+  for (const auto& [name, value] : run.settings) {
+    if (name == key) return value;
+  }
+  return "";
+}
 
 std::vector<ComparedGroup> make_groups(std::vector<ComparedRun> runs) {
   const std::vector<std::string> keys = differing_keys(runs);

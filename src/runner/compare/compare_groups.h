@@ -10,6 +10,9 @@
 
 namespace dropmuon {
 
+// Of a setting of the run; "" where its section is null.
+std::string value_of(const ComparedRun& run, const std::string& key);
+
 // Labels and runs only; groups and their runs in the order of `runs`.
 std::vector<ComparedGroup> make_groups(std::vector<ComparedRun> runs);
 

@@ -222,6 +222,7 @@ void RunReader::read_metrics() {
   for (const MetricsRow& row : run_.evaluations) {
     run_.best_accuracy = std::max(run_.best_accuracy, row[Metric::test_accuracy]);
   }
+  run_.end = costs_at(last_row_);
   const double steps = last_row_[Metric::step];
   if (steps > 0.0) run_.seconds_per_step = last_row_[Metric::train_seconds] / steps;
 }

@@ -39,16 +39,17 @@ const std::string& name_of(Cost cost) {
   return kNames[static_cast<std::size_t>(cost)];
 }
 
+Costs costs_at(const MetricsRow& row) {
+  return {row[Metric::train_seconds], row[Metric::step], row[Metric::samples], row[Metric::flops]};
+}
+
 Costs costs_to_target(const ComparedRun& run, const Target& target) {
   for (const MetricsRow& row : run.evaluations) {
     const Metric metric = metric_of(target.metric);
     if (!row.has(metric)) continue;
     const bool met =
         is_loss(target.metric) ? row[metric] <= target.value : row[metric] >= target.value;
-    if (met) {
-      return {row[Metric::train_seconds], row[Metric::step], row[Metric::samples],
-              row[Metric::flops]};
-    }
+    if (met) return costs_at(row);
   }
   return {kInfinity, kInfinity, kInfinity, kInfinity};
 }

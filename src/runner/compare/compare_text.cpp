@@ -12,12 +12,6 @@
 namespace dropmuon {
 namespace {
 
-// With no difference at all, the interval of a ratio paired by seed leaves out 1 in 48 % of
-// comparisons of 2 runs a group, 25 % of 3, 6 % of 5 (simulated, log-normal times).
-constexpr std::size_t kFewestRuns = 5;
-constexpr const char* kFewRuns =
-    "with fewer than 5 runs a group, intervals are too narrow: no difference can be claimed";
-
 // A header and one cell per group.
 using Column = std::vector<std::string>;
 
@@ -111,6 +105,48 @@ std::string letter(std::size_t i) {
   return i < 26 ? std::string(1, static_cast<char>('A' + i)) : fmt::format("G{}", i + 1);
 }
 
+std::vector<const ComparedGroup*> contenders(const Comparison& comparison) {
+  std::vector<const ComparedGroup*> out;
+  for (const ComparedGroup& group : comparison.groups) {
+    if (&group != &comparison.groups[comparison.baseline]) out.push_back(&group);
+  }
+  return out;
+}
+
+std::string pairing_note(const Comparison& comparison) {
+  const auto groups = contenders(comparison);
+  const auto paired = std::count_if(groups.begin(), groups.end(), [](const ComparedGroup* group) {
+    return group->pairing == Pairing::by_seed;
+  });
+  if (paired == 0) return "; not paired, as the seeds differ";
+  return static_cast<std::size_t>(paired) == groups.size()
+             ? "; paired by seed"
+             : "; paired by seed where the seeds agree";
+}
+
+// Each reason once, with the number of groups it holds for unless those are all.
+void add_claim_notes(const Comparison& comparison, std::vector<std::string>& lines) {
+  const auto groups = contenders(comparison);
+  std::vector<std::pair<std::string, std::size_t>> reasons;
+  for (const ComparedGroup* group : groups) {
+    for (const std::string& reason : group->no_claim) {
+      const auto same = [&](const auto& known) { return known.first == reason; };
+      const auto known = std::find_if(reasons.begin(), reasons.end(), same);
+      if (known == reasons.end()) {
+        reasons.emplace_back(reason, 1);
+      } else {
+        ++known->second;
+      }
+    }
+  }
+  for (const auto& [reason, times] : reasons) {
+    const std::string whose =
+        times == groups.size() ? "" : fmt::format(" of {} of {} groups", times, groups.size());
+    lines.push_back(
+        fmt::format("no difference{} to the baseline can be claimed: {}", whose, reason));
+  }
+}
+
 // What a reader must know beside the numbers.
 std::vector<std::string> notes(const Comparison& comparison) {
   std::vector<std::string> lines;
@@ -133,12 +169,11 @@ std::vector<std::string> notes(const Comparison& comparison) {
   }
   if (groups < 2) return lines;
   std::string baseline = "baseline: " + comparison.groups[comparison.baseline].label;
-  if (comparison.target) baseline += "; ratios are medians / its median, below 1 is less";
+  if (comparison.target) {
+    baseline += "; ratios are medians / its median, below 1 is less" + pairing_note(comparison);
+  }
   lines.push_back(baseline);
-  const bool few =
-      std::any_of(comparison.groups.begin(), comparison.groups.end(),
-                  [](const ComparedGroup& group) { return group.runs.size() < kFewestRuns; });
-  if (comparison.target && few) lines.push_back(kFewRuns);
+  add_claim_notes(comparison, lines);
   return lines;
 }
 
@@ -224,6 +259,7 @@ std::string to_markdown(const Comparison& comparison) {
   }
   out += "\n";
   for (const std::string& line : notes(comparison)) out += "- " + line + "\n";
+  for (const std::string& line : comparison.warnings) out += "- warning: " + line + "\n";
   return out;
 }
 
