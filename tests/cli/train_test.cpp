@@ -123,18 +123,19 @@ TEST_CASE("auto takes the CPU and says so") {
 }
 
 TEST_CASE(
-    "on a terminal the bar is drawn, with -q it is not, and a closed terminal stops the run in "
-    "order") {
+    "on a terminal the bar is drawn, with -q it is not, and a closed terminal and Ctrl-C stop the "
+    "run "
+    "in order") {
   const Sandbox sandbox;
   // Python's pty module gives the program a terminal and takes it away again.
   const std::string script = sandbox.write("terminal.py", R"(
 import os, pty, sys
-hang_up = sys.argv[1] == "hang-up"
+asked = False
 child, master = pty.fork()
 if child == 0:
     os.execv(sys.argv[2], sys.argv[2:])
 shown = b""
-while not (hang_up and b"ETA" in shown):
+while not (sys.argv[1] == "hang-up" and b"ETA" in shown):
     try:
         piece = os.read(master, 4096)
     except OSError:
@@ -142,6 +143,8 @@ while not (hang_up and b"ETA" in shown):
     if not piece:
         break
     shown += piece
+    if sys.argv[1] == "ctrl-c" and b"ETA" in shown and not asked:
+        asked = os.write(master, b"\x03")
 os.close(master)
 status = os.waitpid(child, 0)[1]
 print("bar" if b"ETA" in shown else "no bar", "code", os.waitstatus_to_exitcode(status))
@@ -149,10 +152,13 @@ print("bar" if b"ETA" in shown else "no bar", "code", os.waitstatus_to_exitcode(
   const std::string command = " " + program() + " train " + sandbox.config();
   CHECK(run_script("python3 " + script + " stay" + command).output == "bar code 0\n");
   CHECK(run_script("python3 " + script + " stay" + command + " -q").output == "no bar code 0\n");
-  const std::string folder = " train.epochs=100000 runs_dir=" + (sandbox / "gone");
-  CHECK(run_script("python3 " + script + " hang-up" + command + folder).output == "bar code 75\n");
-  for (const auto& entry : std::filesystem::directory_iterator(sandbox / "gone/small")) {
-    CHECK(Sandbox::read(entry.path().string() + "/STATUS") == "stopped\n");
+  for (const std::string how : {"hang-up", "ctrl-c"}) {
+    CAPTURE(how);
+    const std::string folder = " train.epochs=100000 runs_dir=" + (sandbox / how);
+    CHECK(run_script("python3 " + script + " " + how + command + folder).output == "bar code 75\n");
+    for (const auto& entry : std::filesystem::directory_iterator(sandbox / (how + "/small"))) {
+      CHECK(Sandbox::read(entry.path().string() + "/STATUS") == "stopped\n");
+    }
   }
 }
 
@@ -177,4 +183,16 @@ TEST_CASE("without standard streams messages go nowhere, least of all into the r
     CAPTURE(line);
     CHECK(log.find(line) == log.rfind(line));
   }
+}
+
+TEST_CASE("a budget of seconds ends the run as done") {
+  const Sandbox sandbox;
+  CHECK(run_program("train -q " + sandbox.config() + " train.epochs=100000 train.max_seconds=1")
+            .code == 0);
+  const std::string run = sandbox.only_run();
+  CHECK(Sandbox::read(run + "/STATUS") == "done\n");
+  const auto summary = nlohmann::json::parse(Sandbox::read(run + "/summary.json"));
+  CHECK(summary.at("time/train_s") >= 1.0);
+  CHECK(summary.at("step") < 1'000'000);  // of 100000 epochs
+  CHECK(summary.contains("test/accuracy"));
 }

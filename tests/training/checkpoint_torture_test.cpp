@@ -220,6 +220,41 @@ TEST_CASE("every call of saving fails in turn and no checkpoint is lost", "[tort
   CHECK(tally.leftovers.empty());  // a single failure does not keep the temporary folder from going
 }
 
+TEST_CASE("every call of marking the best fails in turn, or is the last, and there is a best one",
+          "[torture]") {
+  for (const Fault fault : {Fault::no_space, Fault::io_error, Fault::interrupted,
+                            Fault::short_write, Fault::torn_write, Fault::dead_disk, Fault::kill}) {
+    int call = 1;
+    for (bool reached = true; reached; ++call) {
+      CAPTURE(static_cast<int>(fault), call);
+      const RunFolder run;
+      FaultyFileSystem files;
+      CheckpointStore store(run.checkpoints(), 2, files);
+      store.save(make_checkpoint(1));
+      store.mark_best(1);
+      store.save(make_checkpoint(2));
+      const pid_t child = in_child([&] {
+        files.arm(fault, call);
+        store.mark_best(2);
+        ::_exit(files.reached() ? 0 : 2);  // 1: it failed, and said so
+      });
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+      reached = code != 2;
+      const std::string best = store.best_folder().value_or("none");
+      CHECK((best.ends_with("_00000002") || (best.ends_with("_00000001") && code == 1)));
+      CHECK(same(store.load_newest("")->checkpoint, make_checkpoint(2)));
+      store.mark_best(2);
+      store.save(make_checkpoint(3));
+      CHECK(part_names(run.checkpoints()) ==
+            std::vector<std::string>{"best", "latest", "step_00000002", "step_00000003"});
+      REQUIRE(call < 50);
+    }
+    CHECK(call > 8);
+  }
+}
+
 TEST_CASE("every call of loading fails in turn and the failure is reported", "[torture]") {
   const RunFolder run;
   FaultyFileSystem files;
