@@ -78,6 +78,16 @@ def write_figures(sections, folder):
         raise ReportError(CANNOT_WRITE, f"cannot write figures to {folder}: {error.strerror}") from error
 
 
+def say(path):
+    if sys.stdout is None:  # closed by whoever called
+        return
+    try:
+        sys.stdout.reconfigure(errors="surrogateescape")
+        print(path, flush=True)
+    except OSError as error:
+        raise ReportError(CANNOT_WRITE, f"cannot write to standard output: {error.strerror}") from error
+
+
 def report(arguments):
     options = parse_arguments(arguments)
     if importlib.util.find_spec("matplotlib") is None:
@@ -92,8 +102,7 @@ def report(arguments):
     write_page(report_page.page(sections, options.title or default_title(sections), made), options.output)
     if options.figures:
         write_figures(sections, options.figures)
-    sys.stdout.reconfigure(errors="surrogateescape")
-    print(options.output)
+    say(options.output)
 
 
 def main():

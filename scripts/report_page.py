@@ -141,8 +141,8 @@ def comparison(section):
                         "interval; a miss counts as infinite. Seconds of training, without evaluation, logging and "
                         "saving.")
         if pairings:
-            how = {"by_seed": "paired by seed", "independent": "not paired, as the seeds differ"}
-            runs = how[min(pairings)] if len(pairings) == 1 else "paired by seed where the seeds are the same"
+            how = {"by_seed": "paired by seed", "independent": "not paired, as the seeds differ or repeat"}
+            runs = how[min(pairings)] if len(pairings) == 1 else "paired by seed where the seeds agree"
             notes.append(f"Ratios are to {section.baseline.tag}, below 1 is less; runs are {runs}.")
     return out + element("p", text(" ".join(notes)), class_="note")
 

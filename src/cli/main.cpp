@@ -173,7 +173,8 @@ int report(const std::string& message, ExitCode code) {
   return static_cast<int>(code);
 }
 
-// Of a program that was started without, a run's own files would get the numbers and the messages.
+// If the program was started without its standard streams, the first files that it opens would get
+// their numbers, and then the messages. Whoever closes standard output wants nothing of it.
 void open_standard_streams() {
   int file = 0;
   while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);

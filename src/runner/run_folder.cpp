@@ -29,33 +29,34 @@ bool begins_with_stamp(const std::string& name) {
   return std::regex_match(name, kStamp);
 }
 
+// Durably: or a power cut takes the folder, and all checkpoints in it.
+fs::path make_new_folder(const fs::path& parent, const std::string& name) {
+  FileSystem& files = FileSystem::real();
+  files.create_folders(parent.string());
+  // Two runs of one configuration in the same second get a number.
+  for (int attempt = 1; attempt <= 1000; ++attempt) {
+    const fs::path folder = parent / (attempt == 1 ? name : fmt::format("{}-{}", name, attempt));
+    std::error_code error;
+    if (fs::create_directory(folder, error)) {
+      files.sync_folder(parent.string());
+      return folder;
+    }
+    if (error) fail(ExitCode::cannot_write, "{}: {}", folder.string(), error.message());
+  }
+  fail(ExitCode::cannot_write, "no free name like {} in {}", name, parent.string());
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const RunConfig& config) {
   const std::string stamp = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
   const fs::path parent = fs::path(config.runs_dir) / config.name;
-  FileSystem& files = FileSystem::real();
+  const std::string name = fmt::format("{}-{}", stamp, dropmuon::config_hash(config));
   try {
-    files.create_folders(parent.string());
+    return RunFolder(make_new_folder(parent, name).string());
   } catch (const Error& error) {
     fail(ExitCode::cannot_write, "cannot create the run folder: {}", error.what());
   }
-  std::error_code error;
-  // Two runs of one configuration in the same second get a number.
-  for (int attempt = 1; attempt <= 1000; ++attempt) {
-    const std::string suffix = attempt == 1 ? "" : fmt::format("-{}", attempt);
-    const fs::path folder =
-        parent / fmt::format("{}-{}{}", stamp, dropmuon::config_hash(config), suffix);
-    if (fs::create_directory(folder, error)) {
-      files.sync_folder(parent.string());  // or a power cut takes the checkpoints with the folder
-      return RunFolder(folder.string());
-    }
-    if (error) {
-      fail(ExitCode::cannot_write, "cannot create the run folder {}: {}", folder.string(),
-           error.message());
-    }
-  }
-  fail(ExitCode::cannot_write, "no free run folder name in {}", parent.string());
 }
 
 RunFolder RunFolder::open(const std::string& path) {

@@ -44,11 +44,33 @@ TEST_CASE("repetitions of a seed are no seeds") {
   }
   const Comparison result = compared(runs);
   CHECK(result.groups[1].runs.size() == 5);
-  CHECK(result.groups[1].no_claim == Reasons{"3 seeds a side are too few, 5 are the least"});
+  CHECK(result.groups[1].no_claim ==
+        Reasons{"3 seeds a side are too few, 5 are the least",
+                "seeds are repeated, and the interval takes them for others"});
   CHECK(result.groups[0].no_claim.empty());  // the baseline claims nothing
   CHECK_THAT(to_text(result, 0),
-             Catch::Contains("; not paired, as the seeds differ\nno difference to the baseline can "
-                             "be claimed: 3 seeds a side"));
+             Catch::Contains(
+                 "; not paired, as the seeds differ or repeat\nno difference to the baseline can "
+                 "be claimed: 3 seeds a side"));
+}
+
+TEST_CASE("seeds enough on either side do not help where one of them is repeated") {
+  const std::string side = GENERATE("sgd", "muon");
+  CAPTURE(side);
+  const FakeRuns runs;
+  add_fair_sides(runs);
+  runs.add("again", run_to_target(0, 8.5, {kTarget, "optimizer.type=" + side}));
+  CHECK(compared(runs).groups[1].no_claim ==
+        Reasons{"seeds are repeated, and the interval takes them for others"});
+}
+
+TEST_CASE("sides that read other data claim nothing") {
+  const FakeRuns runs;
+  add_fair_sides(runs);
+  FakeRun other = run_to_target(0, 5, {kTarget, kMuon});
+  other.data_hash = "d2";
+  runs.add("b0", other);
+  CHECK(compared(runs).groups[1].no_claim == Reasons{"the sides read other data"});
 }
 
 TEST_CASE("misses that had less time, on either side, claim nothing") {
@@ -62,6 +84,19 @@ TEST_CASE("misses that had less time, on either side, claim nothing") {
         Reasons{"misses had less time than the other side needed"});
   runs.add(short_side, missing(0, 20, {kTarget, method}));  // all the time of the others
   CHECK(compared(runs).groups[1].no_claim.empty());
+}
+
+TEST_CASE("a third group's machine does not decide about a pair") {
+  const FakeRuns runs;
+  add_fair_sides(runs);
+  FakeRun other = run_to_target(0, 5, {kTarget, "optimizer.type=adamw"});
+  other.threads = 64;
+  runs.add("c", other);
+  const Comparison result =
+      compare_runs({.paths = {runs.path()}, .machines = MixedMachines::allow});
+  REQUIRE(result.groups.size() == 3);
+  CHECK(result.groups[1].no_claim.empty());
+  CHECK(result.groups[2].no_claim.front() == "the runs come from different machines or builds");
 }
 
 TEST_CASE("a third group's time does not decide about a pair") {
@@ -78,13 +113,13 @@ TEST_CASE("a third group's time does not decide about a pair") {
   CHECK(warnings_with(result, "1 miss ended after 15 s") == 1);  // beside the third it is short
 }
 
-TEST_CASE("groups that were evaluated at different steps are named and claim nothing") {
+TEST_CASE("groups that were evaluated in different ways are named and claim nothing") {
   const FakeRuns runs;
   add_fair_sides(runs, {"train.eval_every_steps=1"});
   const Comparison result = compared(runs);
-  CHECK(result.groups[1].no_claim == Reasons{"the sides were evaluated at different steps"});
+  CHECK(result.groups[1].no_claim == Reasons{"the sides were evaluated in different ways"});
   CHECK(warnings_with(result,
-                      "evaluated at different steps (train.eval_every_steps=null "
+                      "evaluated in different ways (train.eval_every_steps=null "
                       "train.eval_every_epochs=1 and train.eval_every_steps=1 ") == 1);
 }
 

@@ -65,7 +65,7 @@ TEST_CASE("the table, as it stands") {
       "target: test/accuracy >= 0.9; median [bootstrap 95 % interval], a miss counts as "
       "infinite; seconds of training, without evaluation, logging and saving\n"
       "baseline: train.init_from=null; ratios are medians / its median, below 1 is less; not "
-      "paired, as the seeds differ\n"
+      "paired, as the seeds differ or repeat\n"
       "no difference to the baseline can be claimed: 1 seed a side is too few, 5 are the least\n"
       "\n"
       "group                           reached       seconds  seconds ratio           steps  steps "
@@ -146,13 +146,15 @@ TEST_CASE("a Markdown table has as many cells in every row") {
 TEST_CASE("a Markdown table carries its warnings to where it is pasted") {
   const FakeRuns runs;
   Comparison comparison = sample(runs);
-  comparison.warnings = {"one", "another"};
-  CHECK_THAT(to_markdown(comparison), Catch::EndsWith("- warning: one\n- warning: another\n"));
+  comparison.warnings = {"one", "ano\nther"};
+  CHECK_THAT(to_markdown(comparison), Catch::EndsWith("- warning: one\n- warning: ano ther\n"));
 }
 
 TEST_CASE("CSV reads back to the same numbers") {
   const FakeRuns runs;
   Comparison comparison = sample(runs);
+  comparison.groups[1].no_claim.front() += ", \"so\"";
+  comparison.groups[1].no_claim.emplace_back("and more");
   comparison.groups[0].best_accuracy = {.mean = 0.95, .deviation = 1.0 / 3.0};
   const auto rows = parse_csv(to_csv(comparison));
   REQUIRE(rows.size() == 3);
@@ -176,6 +178,8 @@ TEST_CASE("CSV reads back to the same numbers") {
   CHECK(value(2, "seconds_low").empty());
   CHECK(value(2, "steps_ratio") == "inf");
   CHECK(value(2, "diverged") == "1");
+  CHECK(value(1, "no_claim").empty());
+  CHECK(value(2, "no_claim") == "1 seed a side is too few, 5 are the least, \"so\"; and more");
   CHECK(value(2, "target") == "test/accuracy >= 0.9");
   CHECK(std::stod(value(1, "final_test_accuracy_mean")) ==
         comparison.groups[0].final_accuracy.mean);

@@ -26,8 +26,7 @@ CONFIG = """runs_dir: {runs}
 data: {{dataset: synthetic, train_limit: 400}}
 model: {{channels: [4, 6]}}
 optimizer: {{lr: 0.05}}
-train: {{epochs: 3, batch_size: 40, eval_every_steps: 5, eval_train_images: 200,
-        target: {{value: 0.5, stop_at_target: false}}}}
+train: {{epochs: 3, batch_size: 40, eval_every_steps: 5, eval_train_images: 200, target: {{value: 0.5, stop_at_target: false}}}}
 """
 
 
@@ -131,7 +130,7 @@ class Base(unittest.TestCase):
 
     def baselines(self, page):
         rows = [row for kind, rows in page.tables if kind == "comparison" for row in rows]
-        return [row[0].removesuffix(" (baseline)") for row in rows if row[0].endswith(" (baseline)")]
+        return {row[0].removesuffix(" (baseline)") for row in rows if row[0].endswith(" (baseline)")}
 
     def copy(self, name):
         target = self.root / "copies" / name
@@ -249,12 +248,12 @@ class Pages(Base):
                 forge_data_set(other, "mnist")
         page = self.report(folder, "--figures", self.root / "both")
         self.assertEqual(sum(kind == "comparison" for kind, _ in page.tables), 2)
-        self.assertEqual(self.baselines(page), ["lr=0.05, scheme=full", "full"])
-        for name, found in (("optimizer.lr=1e-09", ["lr=1e-09, scheme=full", "full"]),
-                            ("sampling.scheme=uniform", ["lr=0.05, scheme=uniform", "uniform"])):
+        self.assertEqual(self.baselines(page), {"lr=0.05, scheme=full", "full"})
+        for name, found in (("optimizer.lr=1e-09", {"lr=1e-09, scheme=full", "full"}),
+                            ("sampling.scheme=uniform", {"lr=0.05, scheme=uniform", "uniform"})):
             page = self.report(folder, "--baseline", name)
             self.assertEqual(self.baselines(page), found)
-            self.assertEqual(f"--baseline '{name}' is no one group" in page.text, found[1] == "full")
+            self.assertEqual(f"--baseline '{name}' is no one group" in page.text, "full" in found)
         self.assertIn("so the baseline here is 'sampling.scheme=full'", self.report(folder, "--baseline", "slow").text)
         self.assertIn("baseline", self.report(folder, "--baseline", "nobody", code=2))
         self.assertIn("s2-ratios", page.ids)
@@ -322,6 +321,11 @@ class Errors(Base):
         for counts in (None, "many", [1, "two"]):
             (bad / "summary.json").write_text(json.dumps({**summary, "layer_updates": counts}))
             self.assertIn("layer_updates", self.report(folder, code=65))
+
+    def test_a_standard_output_that_is_closed_or_full(self):
+        for to, code, words in ((">&-", 0, r"\Z"), (">/dev/full", 73, r"report: cannot write to .*\n\Z")):
+            done = run("sh", "-c", f'"$@" {to}', "sh", REPORT, self.runs, "--program", PROGRAM, "-o", self.root / "page")
+            self.assertRegex(f"{done.returncode} {done.stderr}", f"{code} {words}")
 
     def test_a_page_that_cannot_be_written_leaves_the_old_one(self):
         self.report(self.runs, code=73, page="absent/page.html")

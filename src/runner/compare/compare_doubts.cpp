@@ -101,8 +101,9 @@ std::vector<double> short_misses(const ComparedGroup& group, double needed) {
   constexpr double kShort = 0.9;  // runs of equal steps differ by as much
   std::vector<double> ends;
   for (const ComparedRun& run : group.runs) {
+    const double last = run.evaluations.back()[Metric::train_seconds];
     const bool counts = !is_hit(run) && run.status != "diverged";
-    if (counts && run.end.front() <= kShort * needed) ends.push_back(run.end.front());
+    if (counts && last < kShort * needed) ends.push_back(last);
   }
   return ends;
 }
@@ -194,7 +195,7 @@ void warn_of_evaluations(Comparison& comparison) {
   }
   if (ways.size() < 2) return;
   comparison.warnings.push_back(fmt::format(
-      "groups were evaluated at different steps ({} and {}): a target is met at an evaluation, so "
+      "groups were evaluated in different ways ({} and {}): a target is met at an evaluation, so "
       "late where they are rare, and by luck where they are many",
       ways[0], ways.size() == 2 ? ways[1] : fmt::format("{} other ways", ways.size() - 1)));
 }

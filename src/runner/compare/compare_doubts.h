@@ -15,8 +15,8 @@ bool is_hit(const ComparedRun& run);
 // Seconds to the target of the group's slowest run that reached it; 0 if none did.
 double slowest_hit(const ComparedGroup& group);
 
-// The seconds after which those misses of the group ended that had clearly less time than `needed`.
-// A diverged run had all the time it wanted.
+// When those misses of the group were evaluated last, in seconds, that had clearly less time than
+// `needed`. A diverged run had all the time it wanted.
 std::vector<double> short_misses(const ComparedGroup& group, double needed);
 
 // The settings that decide when and on what the target's metric was measured. Needs a target.
@@ -36,7 +36,7 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
 // runs with an equal number of them.
 void warn_of_short_misses(Comparison& comparison);
 
-// Of groups that were evaluated at different steps: a target is met at an evaluation, so late where
+// Of groups that were evaluated in different ways: a target is met at an evaluation, so late where
 // they are rare, and by luck where they are many.
 void warn_of_evaluations(Comparison& comparison);
 

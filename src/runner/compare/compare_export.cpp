@@ -39,9 +39,9 @@ std::vector<std::string> header() {
       names.push_back(fmt::format("{}_{}", name_of(static_cast<Cost>(i)), what));
     }
   }
-  for (const char* name :
-       {"pairing", "seconds_per_step", "final_test_accuracy_mean", "final_test_accuracy_std",
-        "best_test_accuracy_mean", "best_test_accuracy_std", "machine"}) {
+  for (const char* name : {"pairing", "no_claim", "seconds_per_step", "final_test_accuracy_mean",
+                           "final_test_accuracy_std", "best_test_accuracy_mean",
+                           "best_test_accuracy_std", "machine"}) {
     names.emplace_back(name);
   }
   return names;
@@ -86,10 +86,11 @@ std::vector<std::string> row(const Comparison& comparison, std::size_t index) {
                                     target ? std::to_string(group.reached) : "",
                                     std::to_string(group.diverged)};
   add_costs(group, target, cells);
-  cells.insert(cells.end(), {target ? word(group.pairing) : "", cell(group.seconds_per_step),
-                             cell(group.final_accuracy.mean), cell(group.final_accuracy.deviation),
-                             cell(group.best_accuracy.mean), cell(group.best_accuracy.deviation),
-                             joined(comparison.machines, " + ")});
+  cells.insert(cells.end(),
+               {target ? word(group.pairing) : "", joined(group.no_claim, "; "),
+                cell(group.seconds_per_step), cell(group.final_accuracy.mean),
+                cell(group.final_accuracy.deviation), cell(group.best_accuracy.mean),
+                cell(group.best_accuracy.deviation), joined(comparison.machines, " + ")});
   return cells;
 }
 

@@ -118,7 +118,7 @@ std::string pairing_note(const Comparison& comparison) {
   const auto paired = std::count_if(groups.begin(), groups.end(), [](const ComparedGroup* group) {
     return group->pairing == Pairing::by_seed;
   });
-  if (paired == 0) return "; not paired, as the seeds differ";
+  if (paired == 0) return "; not paired, as the seeds differ or repeat";
   return static_cast<std::size_t>(paired) == groups.size()
              ? "; paired by seed"
              : "; paired by seed where the seeds agree";
@@ -213,6 +213,13 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// Names of folders may hold any bytes.
+std::string without_breaks(std::string text) {
+  const auto breaks = [](char c) { return c == '\n' || c == '\r'; };
+  std::replace_if(text.begin(), text.end(), breaks, ' ');
+  return text;
+}
+
 }  // namespace
 
 std::string to_text(const Comparison& comparison, std::size_t width) {
@@ -259,7 +266,9 @@ std::string to_markdown(const Comparison& comparison) {
   }
   out += "\n";
   for (const std::string& line : notes(comparison)) out += "- " + line + "\n";
-  for (const std::string& line : comparison.warnings) out += "- warning: " + line + "\n";
+  for (const std::string& line : comparison.warnings) {
+    out += "- warning: " + without_breaks(line) + "\n";
+  }
   return out;
 }
 
