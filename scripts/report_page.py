@@ -39,6 +39,7 @@ figure svg { width: 100%; height: auto; display: block; }
 figcaption { font-size: .88rem; color: #333; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .settings { columns: 17rem; font-size: .84rem; padding: 0; list-style: none; margin: .4rem 0; }
+@media screen { .comparison { font-size: .79rem; } }
 @media (min-width: 50rem) { thead th { white-space: normal; } }
 code { font-family: ui-monospace, monospace; font-size: .92em; }
 @media print {
