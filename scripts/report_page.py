@@ -24,6 +24,7 @@ p { margin: .4rem 0; max-width: 60rem; }
 .note { color: #333; font-size: .88rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; margin: .4rem 0; }
+.comparison { font-size: .79rem; }
 th, td { padding: .25rem .4rem; text-align: right; vertical-align: top; border-bottom: 1px solid #bbb; white-space: nowrap; }
 .settings-table td, .runs th, td code { white-space: normal; overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #111; vertical-align: bottom; }
@@ -39,14 +40,13 @@ figure svg { width: 100%; height: auto; display: block; }
 figcaption { font-size: .88rem; color: #333; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .settings { columns: 17rem; font-size: .84rem; padding: 0; list-style: none; margin: .4rem 0; }
-@media screen { .comparison { font-size: .79rem; } }
 @media (min-width: 50rem) { thead th { white-space: normal; } }
 code { font-family: ui-monospace, monospace; font-size: .92em; }
 @media print {
   @page { margin: 12mm; }
   body { font-size: 9.5pt; max-width: none; padding: 0; }
   h2, h3, .lead { break-after: avoid; }
-  table { font-size: 7.2pt; }
+  table, .comparison { font-size: 7.2pt; }
   th, td { padding: .15rem .25rem; }
   th, td, td small { white-space: normal; }
   th small { white-space: nowrap; }
