@@ -85,6 +85,7 @@ def say(path):
         sys.stdout.reconfigure(errors="surrogateescape")
         print(path, flush=True)
     except OSError as error:
+        sys.stdout = None  # or Python tries again at its end and complains
         raise ReportError(CANNOT_WRITE, f"cannot write to standard output: {error.strerror}") from error
 
 

@@ -78,7 +78,7 @@ class Page(html.parser.HTMLParser):
 
 
 def run(*arguments):
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONIOENCODING": "utf-8:strict"}
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": ""}
     return subprocess.run([str(argument) for argument in arguments], capture_output=True, encoding="utf-8",
                           errors="surrogateescape", env=environment)
 
