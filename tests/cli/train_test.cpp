@@ -124,8 +124,7 @@ TEST_CASE("auto takes the CPU and says so") {
 
 TEST_CASE(
     "on a terminal the bar is drawn, with -q it is not, and a closed terminal and Ctrl-C stop the "
-    "run "
-    "in order") {
+    "run in order") {
   const Sandbox sandbox;
   // Python's pty module gives the program a terminal and takes it away again.
   const std::string script = sandbox.write("terminal.py", R"(
