@@ -113,9 +113,19 @@ std::vector<std::string> board_settings() {
   return settings;
 }
 
+Processors processors() {
+  Processors result{.usable = cpu::usable_processors()};
+  result.paid =
+      static_cast<std::size_t>(cpu::paid_processors(static_cast<int>(result.usable.size())));
+  return result;
+}
+
+int automatic_threads(int processors) { return cpu::automatic_team(processors).threads; }
+
 std::string describe(const DeviceInfo& device) {
   std::string text = fmt::format("{}: {}", device.kind, device.name);
-  if (device.threads > 0) text += fmt::format(", {} threads", device.threads);
+  if (device.threads > 0)
+    text += fmt::format(", {} threads ({})", device.threads, device.threads_reason);
   text += ", " + device.precision;
   if (device.memory_bytes > 0) text += device.graphs ? ", graphs" : ", no graphs";
   return text;

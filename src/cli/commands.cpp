@@ -110,13 +110,19 @@ ExitCode command_config_reference() {
 ExitCode command_info() {
   print("dropmuon\n");
   for (const auto& [name, value] : build_facts()) print(fmt::format("  {:<16} {}\n", name, value));
+  const std::unique_ptr<Backend> backend = make_backend({.device = "cpu"});
+  const DeviceInfo cpu = backend->info();
+  print("threads\n");
+  print(fmt::format("  {:<16} {}, {}\n", "number", cpu.threads, cpu.threads_reason));
+  print(fmt::format("  {:<16} {}\n", "binding", cpu.binding));
+  print(fmt::format("  {:<16} {}\n", "waiting", cpu.waiting));
+  print(fmt::format("  {:<16} {}\n", "instruction set", cpu.instruction_set));
   print("devices\n");
   for (const std::string& line : describe_devices()) print("  " + line + "\n");
   print("libraries\n");
   for (const auto& [name, version] : library_versions()) {
     print(fmt::format("  {:<16} {}\n", name, version));
   }
-  const std::unique_ptr<Backend> backend = make_backend({.device = "cpu"});
   print(fmt::format("CPU peak           {:.0f} GFLOP/s fp32 multiply-add, measured now\n",
                     backend->measure_peak_flops() / 1e9));
   return ExitCode::ok;

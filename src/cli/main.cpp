@@ -2,6 +2,7 @@
 // The command line: words to functions, errors to one line and an exit code.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <span>
 
@@ -181,6 +182,14 @@ void open_standard_streams() {
   if (file >= 0) close(file);
 }
 
+// Nothing in this program ends it with 1. GCC's OpenMP runtime does, and says why, where it cannot
+// start a thread that it could start before.
+void answer_for_libraries(int code, void* /*unused*/) {
+  if (code != EXIT_FAILURE) return;
+  std::fputs("dropmuon: a library ended the program, for the reason above\n", stderr);
+  _exit(static_cast<int>(ExitCode::internal));
+}
+
 int run(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   CLI::App app("", "dropmuon");
@@ -214,5 +223,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   dropmuon::open_standard_streams();
+  on_exit(dropmuon::answer_for_libraries, nullptr);
   return dropmuon::run(argc, argv);
 }

@@ -36,7 +36,12 @@ std::string provenance_json(const ProvenanceFacts& facts, const DeviceInfo& devi
   json["machine"]["host"] = gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "";
   json["machine"]["device"] = device.kind;
   json["machine"]["name"] = device.name;
-  if (device.threads > 0) json["machine"]["threads"] = device.threads;
+  if (device.threads > 0) {
+    json["machine"]["threads"] = device.threads;
+    json["machine"]["binding"] = device.binding;
+    json["machine"]["waiting"] = device.waiting;
+    json["machine"]["instruction_set"] = device.instruction_set;
+  }
   json["machine"]["precision"] = device.precision;
   if (device.memory_bytes > 0) {
     json["machine"]["memory_bytes"] = device.memory_bytes;

@@ -26,7 +26,11 @@ namespace dropmuon {
 struct DeviceInfo {
   std::string kind;                // "cpu", ...
   std::string name;                // processor or board
-  int threads = 0;                 // of the host; 0 if it does not compute
+  int threads = 0;                 // of the host; 0 if it does not compute, then the next are ""
+  std::string threads_reason;      // what set their number: "OMP_NUM_THREADS=1"
+  std::string binding;             // of threads to processors
+  std::string waiting;             // of threads for each other
+  std::string instruction_set;     // the widest that convolutions and products use
   std::string precision = "fp32";  // of convolutions and products
   bool graphs = false;             // steps are recorded and replayed
   std::size_t cache_bytes = 0;     // what the busiest layer of a micro-batch should fit in

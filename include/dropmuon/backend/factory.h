@@ -31,6 +31,17 @@ std::string device_name_error(const std::string& device);
 // it takes the CPU and says so in the log.
 std::unique_ptr<Backend> make_backend(const DeviceRequest& request);
 
+// The processors that CPU threads of this process may use, ascending, and how many of them a
+// container's quota and a batch job's task pay for.
+struct Processors {
+  std::vector<int> usable;
+  std::size_t paid = 1;
+};
+Processors processors();
+
+// What `threads: auto` comes to in a process that may use so many processors.
+int automatic_threads(int processors);
+
 // For each board that "auto" may take, in order, the setting ("NAME=VALUE") of the environment
 // under which a process sees that one alone. Empty where "auto" takes the CPU.
 std::vector<std::string> board_settings();

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cpu_backend.h"
 
-#include <algorithm>
 #include <fstream>
-
-#include <omp.h>
+#include <utility>
 
 #include "onednn/gemm.h"
 #include <dropmuon/core/error.h>
@@ -26,19 +24,9 @@ std::string processor_name() {
 // %. Not per thread, so that the cut does not depend on the number of threads.
 constexpr std::size_t kCacheBytes = std::size_t{8} << 20;
 
-// Processors this process may run on, and no more than a container's quota pays for.
-int usable_processors() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");  // "200000 100000" or "max 100000"
-  double quota = 0.0;
-  double period = 0.0;
-  if (!(file >> quota >> period) || period <= 0.0) return omp_get_num_procs();
-  return std::clamp(static_cast<int>(quota / period), 1, omp_get_num_procs());
-}
-
 }  // namespace
 
-CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : usable_processors()) {
-  omp_set_num_threads(threads_);
+CpuBackend::CpuBackend(int threads) : team_(start_team(threads)), threads_(team_.threads) {
   phase_start_ = Clock::now();
 }
 
@@ -48,6 +36,10 @@ DeviceInfo CpuBackend::info() const {
   return {.kind = "cpu",
           .name = processor_name(),
           .threads = threads_,
+          .threads_reason = team_.reason,
+          .binding = binding(),
+          .waiting = waiting(),
+          .instruction_set = instruction_set(),
           .cache_bytes = kCacheBytes,
           .libraries = {{"oneDNN", onednn_version()}}};
 }

@@ -6,13 +6,14 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "thread_team.h"
 #include <dropmuon/backend/backend.h>
 
 namespace dropmuon::cpu {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads);  // 0: one per processor this process may use
+  explicit CpuBackend(int threads);  // 0: as start_team() chooses
   ~CpuBackend() override;
   DeviceInfo info() const override;
 
@@ -55,6 +56,7 @@ class CpuBackend final : public Backend {
  private:
   using Clock = std::chrono::steady_clock;
 
+  ThreadTeam team_;
   int threads_;
   std::unordered_map<void*, std::size_t> sizes_;
   std::size_t allocated_ = 0;

@@ -159,6 +159,10 @@ NamedValues RunReader::machine_in(const std::string& file, const Json& json) con
                              version.get_ref<const std::string&>());
   }
   facts.emplace_back("libraries", libraries);
+  // Results of before it was noted have none.
+  facts.emplace_back("vector instructions", machine.contains("instruction_set")
+                                                ? text_at(file, machine, "instruction_set")
+                                                : "");
   for (const char* key : {"version", "commit", "compiler", "build type", "instruction set"}) {
     facts.emplace_back(key, text_at(file, program, key));
   }

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "sweep_pool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string_view>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/processors.h>
 
 namespace dropmuon {
 namespace {
@@ -33,8 +35,7 @@ struct Prepared {
   std::vector<std::string> settings;
   std::vector<char*> arguments;
   std::vector<char*> environment;
-  cpu_set_t cpus;
-  bool pinned = false;
+  ProcessorSet cpus;
   int log = -1;
   int input = -1;
   pid_t parent = getpid();
@@ -47,19 +48,24 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-Prepared::Prepared(const ChildCommand& command) {
+// OpenMP may have bound this process's thread to one processor: a child inherits that if it is not
+// told otherwise.
+Prepared::Prepared(const ChildCommand& command)
+    : cpus(command.cpus.empty() ? processors().usable : command.cpus) {
   words.push_back("dropmuon");
   words.insert(words.end(), command.arguments.begin(), command.arguments.end());
   arguments = pointers(words);
-  const std::string name = command.setting.substr(0, command.setting.find('=') + 1);
+  // A pinned child is bound by its share: lists of processors for all of this process would differ.
+  std::vector<std::string> replaced = {command.setting.substr(0, command.setting.find('=') + 1)};
+  if (!command.cpus.empty()) replaced.insert(replaced.end(), {"OMP_PLACES=", "GOMP_CPU_AFFINITY="});
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (name.empty() || !std::string_view(*entry).starts_with(name)) settings.push_back(*entry);
+    const bool kept = std::none_of(replaced.begin(), replaced.end(), [&](const auto& name) {
+      return !name.empty() && std::string_view(*entry).starts_with(name);
+    });
+    if (kept) settings.push_back(*entry);
   }
   if (!command.setting.empty()) settings.push_back(command.setting);
   environment = pointers(settings);
-  CPU_ZERO(&cpus);
-  for (const int cpu : command.cpus) CPU_SET(static_cast<std::size_t>(cpu), &cpus);
-  pinned = !command.cpus.empty();
   log = ::open(command.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (log < 0) {
     fail(ExitCode::cannot_write, "cannot write {}: {}", command.log, std::strerror(errno));
@@ -89,9 +95,7 @@ Prepared::Prepared(const ChildCommand& command) {
       dup2(prepared.log, STDERR_FILENO) < 0) {
     _exit(127);
   }
-  if (prepared.pinned && sched_setaffinity(0, sizeof(prepared.cpus), &prepared.cpus) != 0) {
-    give_up("cannot pin", program);
-  }
+  if (!prepared.cpus.confine()) give_up("cannot pin", program);
   execve(program, prepared.arguments.data(), prepared.environment.data());
   give_up("cannot start", program);
 }

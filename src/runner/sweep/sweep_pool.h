@@ -22,7 +22,7 @@ struct ChildCommand {
   std::string program;
   std::vector<std::string> arguments;
   std::string log;        // standard output and error are appended to it
-  std::vector<int> cpus;  // it may use no others; empty: those of this process
+  std::vector<int> cpus;  // it may use no others; empty: all that this process may use
   std::string setting;    // "NAME=VALUE" for its environment, or ""
 };
 

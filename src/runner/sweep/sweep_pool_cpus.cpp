@@ -3,8 +3,6 @@
 #include <fstream>
 #include <tuple>
 
-#include <sched.h>
-
 #include "sweep_pool.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
@@ -23,22 +21,14 @@ int topology(int cpu, const char* name) {
 }  // namespace
 
 std::vector<int> usable_cpus() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof(mask), &mask) == 0) {
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-      if (CPU_ISSET(cpu, &mask)) cpus.push_back(cpu);
-    }
-  }
+  auto [cpus, paid] = processors();
   std::sort(cpus.begin(), cpus.end(), [](int a, int b) {
     const auto place = [](int cpu) {
       return std::tuple(topology(cpu, "physical_package_id"), topology(cpu, "core_id"), cpu);
     };
     return place(a) < place(b);
   });
-  const auto paid = static_cast<std::size_t>(make_backend({.device = "cpu"})->info().threads);
-  cpus.resize(std::min(cpus.size(), paid));
+  cpus.resize(paid);
   return cpus;
 }
 

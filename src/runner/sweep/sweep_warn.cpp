@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sweep_run_files.h"
+#include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/runner/compare.h>
@@ -54,7 +55,7 @@ void warn_of_other_threads(const Sweep& sweep, std::size_t share) {
   if (std::none_of(sweep.jobs.begin(), sweep.jobs.end(), is_open)) return;
   for (const SweepJob& job : sweep.jobs) {
     const int fixed = job.config.device.threads;
-    const int expected = fixed > 0 ? fixed : static_cast<int>(share);
+    const int expected = fixed > 0 ? fixed : automatic_threads(static_cast<int>(share));
     const int found = threads_of(job.folder).value_or(expected);
     if (found == expected) continue;
     log::warning(

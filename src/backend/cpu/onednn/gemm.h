@@ -29,4 +29,8 @@ void gemm(const Gemm& args);
 
 std::string onednn_version();
 
+// The widest instruction set that oneDNN uses here: the processor's, or what DNNL_MAX_CPU_ISA
+// allows.
+std::string instruction_set();
+
 }  // namespace dropmuon::cpu

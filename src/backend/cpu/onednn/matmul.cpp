@@ -20,6 +20,32 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
+std::string instruction_set() {
+  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  switch (isa) {
+    case dnnl_cpu_isa_all:  // no limit: not an answer of this function
+      return "all";
+    case dnnl_cpu_isa_sse41:
+      return "SSE4.1";
+    case dnnl_cpu_isa_avx:
+      return "AVX";
+    case dnnl_cpu_isa_avx2:
+      return "AVX2";
+    case dnnl_cpu_isa_avx2_vnni:
+      return "AVX2 VNNI";
+    case dnnl_cpu_isa_avx512_core:
+      return "AVX-512";
+    case dnnl_cpu_isa_avx512_core_vnni:
+      return "AVX-512 VNNI";
+    case dnnl_cpu_isa_avx512_core_bf16:
+      return "AVX-512 BF16";
+    case dnnl_cpu_isa_avx512_core_amx:
+      return "AMX";
+    default:
+      return fmt::format("oneDNN's number {}", static_cast<int>(isa));
+  }
+}
+
 void CpuBackend::matmul(const Matmul& args) {
   DM_CHECK(args.m > 0 && args.n > 0 && args.k > 0, "matmul {}x{}x{}", args.m, args.n, args.k);
   gemm({.m = args.m,

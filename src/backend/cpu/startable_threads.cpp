@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "startable_threads.h"
+
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include <pthread.h>
+
+#include <dropmuon/core/error.h>
+
+namespace dropmuon::cpu {
+namespace {
+
+// Less than this, and a matrix product may run over the end of its stack.
+constexpr std::size_t kLeastStack = std::size_t{256} << 10;
+
+struct StackSize {
+  std::string setting;    // "OMP_STACKSIZE=16k", "" if there is none
+  std::size_t bytes = 0;  // 0: the system's
+};
+
+// As the runtime reads it: a whole number, then B, K, M or G, else K; what is no such is ignored.
+StackSize stack_size() {
+  for (const char* variable : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) {
+    const char* text = std::getenv(variable);
+    if (text == nullptr) continue;
+    char* end = nullptr;
+    const unsigned long long number = std::strtoull(text, &end, 10);
+    while (std::isspace(static_cast<unsigned char>(*end)) != 0) ++end;
+    const char unit = static_cast<char>(std::tolower(static_cast<unsigned char>(*end)));
+    const int shift = unit == 'b' ? 0 : unit == 'm' ? 20 : unit == 'g' ? 30 : 10;
+    if (number > 0) return {fmt::format("{}={}", variable, text), number << shift};
+  }
+  return {};
+}
+
+// Threads that wait until all are there that will come.
+class WaitingThreads {
+ public:
+  explicit WaitingThreads(std::size_t stack) {
+    pthread_attr_init(&attributes_);
+    if (stack > 0) pthread_attr_setstacksize(&attributes_, stack);
+    pthread_mutex_lock(&gate_);
+  }
+  ~WaitingThreads() {
+    pthread_mutex_unlock(&gate_);
+    for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes_);
+  }
+  WaitingThreads(const WaitingThreads&) = delete;
+  WaitingThreads& operator=(const WaitingThreads&) = delete;
+
+  // 0, or why not.
+  int start_one() {
+    pthread_t thread{};
+    const int error = pthread_create(&thread, &attributes_, wait, &gate_);
+    if (error == 0) threads_.push_back(thread);
+    return error;
+  }
+
+ private:
+  static void* wait(void* gate) {
+    auto* mutex = static_cast<pthread_mutex_t*>(gate);
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
+    return nullptr;
+  }
+
+  pthread_attr_t attributes_{};
+  pthread_mutex_t gate_ = PTHREAD_MUTEX_INITIALIZER;
+  std::vector<pthread_t> threads_;
+};
+
+}  // namespace
+
+StartableThreads startable_threads(int wanted) {
+  const StackSize stack = stack_size();
+  if (stack.bytes > 0 && stack.bytes < kLeastStack) {
+    fail(ExitCode::bad_config, "{}: threads need {}k of stack here; unset it, or set it higher",
+         stack.setting, kLeastStack >> 10);
+  }
+  WaitingThreads threads(stack.bytes);
+  for (int count = 1; count < wanted; ++count) {
+    const int error = threads.start_one();
+    if (error == 0) continue;
+    return {count, fmt::format("the system starts no more than {} ({}; see ulimit -u and -v, the "
+                               "process limit of a container{}{})",
+                               count, std::strerror(error), stack.setting.empty() ? "" : ", or ",
+                               stack.setting)};
+  }
+  return {wanted, ""};
+}
+
+}  // namespace dropmuon::cpu
