@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "apply_adam.h"
+#include "device/item_sums.h"
 #include "device/items.h"
 #include "device/language.h"
 #include "device/pack.h"
@@ -11,9 +12,10 @@ struct Update {
   AdamItem item;
   AdamRule rule;
   AdamScalars scalars;
+  double squares;  // of new value minus old, over all elements so far
 
   template <int V>
-  __device__ __forceinline__ void apply(std::size_t i) const {
+  __device__ __forceinline__ void apply(std::size_t i) {
     const Pack<V> g = load<V>(item.grad + i);
     Pack<V> m = load<V>(item.first + i);
     Pack<V> v = load<V>(item.second + i);
@@ -23,7 +25,10 @@ struct Update {
       v.v[k] = rule.beta2 * v.v[k] + rule.second_weight * g.v[k] * g.v[k];
       const float step = m.v[k] * scalars.first_correction /
                          (sqrtf(v.v[k] * scalars.second_correction) + rule.epsilon);
-      w.v[k] = w.v[k] * scalars.keep - scalars.learning_rate * step;
+      const float old = w.v[k];
+      w.v[k] = old * scalars.keep - scalars.learning_rate * step;
+      const double moved = static_cast<double>(w.v[k]) - static_cast<double>(old);
+      squares += moved * moved;
     }
     store<V>(item.first + i, m);
     store<V>(item.second + i, v);
@@ -32,21 +37,26 @@ struct Update {
 };
 
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
-    apply_adam_kernel(const ItemTable<AdamItem> table, const AdamRule rule) {
+    apply_adam_kernel(const ItemTable<AdamItem> table, const AdamRule rule, const ItemSums sums) {
+  SHARED(double[kSumWarps], staging);
   const Share share = block_share(table);
   const AdamItem& item = table.items[share.item];
-  const Update update{item, rule, *item.scalars};
+  Update update{item, rule, *item.scalars, 0.0};
   const bool aligned = aligned16(item.value) && aligned16(item.grad) && aligned16(item.first) &&
                        aligned16(item.second);
   for_elements(share, item.size, aligned, update);
+  sum_by_item(table, update.squares, sums, staging, NoteChange{});
 }
 
 }  // namespace
 
 cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule,
-                       cudaStream_t stream) {
-  return for_tables(items, count, kMaxBlocks, [&](const ItemTable<AdamItem>& table) {
-    return launch(apply_adam_kernel, table.blocks(), kThreads, 0, stream, table, rule);
+                       const Scratch& scratch, cudaStream_t stream) {
+  const std::size_t max_blocks = sum_blocks(scratch);
+  if (max_blocks == 0) return cudaErrorInvalidValue;
+  return for_tables(items, count, max_blocks, [&](const ItemTable<AdamItem>& table) {
+    return launch(apply_adam_kernel, table.blocks(), kThreads, 0, stream, table, rule,
+                  item_sums(scratch));
   });
 }
 

@@ -5,7 +5,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include "change.h"
 #include "max_items.h"
+#include "scratch.h"
 
 namespace dropmuon::kernels {
 
@@ -33,10 +35,13 @@ struct AdamItem {
   float* first;
   float* second;
   const AdamScalars* scalars;
+  Change* change;  // one element, brought up to date, or null
 };
 
 // One launch per kMaxItems items; no item, no launch. The items are host memory and free again on
-// return. cudaErrorInvalidValue: a negative count or an item of size 0.
-cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule, cudaStream_t stream);
+// return. Scratch as for dual_norms; cudaErrorInvalidValue: too little of it, a negative count or
+// an item of size 0.
+cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule,
+                       const Scratch& scratch, cudaStream_t stream);
 
 }  // namespace dropmuon::kernels

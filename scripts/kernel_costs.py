@@ -41,7 +41,7 @@ FORMULAS = {
     "momentum": ("12 P", "3 a parameter"),
     "frobenius_scale": ("4 P", "2 a weight, fp64"),
     "normalize": ("12 P of the biases", "4 a bias, fp64"),
-    "apply_update": ("12 P", "3 a parameter"),
+    "apply_update": ("12 P", "3 a parameter, 3 fp64"),
 }
 
 

@@ -6,6 +6,7 @@ import os
 import re
 
 import report_figures
+import report_layers
 import report_style
 import report_words as words
 from report_data import EVENTS, common_folder
@@ -247,14 +248,25 @@ def provenance(section, root):
     return "".join(out)
 
 
+# --- layers -----------------------------------------------------------------------------------------
+def layers(section):
+    rows = [[named(group), *(number((value, "")) for value in cells[:-1]), plain(cells[-1])]
+            for group, cells in report_layers.rows(section)]
+    note = ("Medians over the runs of a group, at their ends: steps in which a layer moved, the Frobenius norm of its "
+            "latest move over that of its weights, biases apart, and the steps since then.")
+    return (element("h3", "Layers") + element("p", note, class_="note") +
+            table(["group", "layer", "updates", "‖ΔW‖ / ‖W‖", "steps since", "remarks"], rows, class_="layers"))
+
+
 # --- the page ---------------------------------------------------------------------------------------
 def section_html(section, prefix, root):
     out = [element("h2", text(section.data)), element("p", text(words.answer(section)), class_="answer")]
-    if section.warnings:
-        items = "".join(element("li", text(warning)) for warning in section.warnings)
+    warnings = section.warnings + report_layers.warnings(section)
+    if warnings:
+        items = "".join(element("li", text(warning)) for warning in warnings)
         out.append(element("div", element("strong", "Mind:") + element("ul", items), class_="warnings"))
-    out += [element("h3", "Comparison"), comparison(section), figures_of(section, prefix), settings(section),
-            provenance(section, root)]
+    out += [element("h3", "Comparison"), comparison(section), figures_of(section, prefix), layers(section),
+            settings(section), provenance(section, root)]
     return element("section", "\n".join(out))
 
 

@@ -46,6 +46,14 @@ void LayerGroup::params_changed() {
   for (const auto& part : parts_) part->params_changed();
 }
 
+std::vector<Activation> LayerGroup::inner() const {
+  std::vector<Activation> found;
+  for (std::size_t i = 0; i + 1 < parts_.size(); ++i) {
+    found.push_back({outputs_[i].data(), parts_[i]->output_shape().size()});
+  }
+  return found;
+}
+
 // Data gradients between the parts are needed whenever the group is reached at all; only the first
 // part's own is skipped where backpropagation stops.
 LayerCost LayerGroup::cost() const {

@@ -23,6 +23,7 @@ class LayerGroup final : public Layer {
   void params_changed() override;
   std::span<Param> params() override { return params_; }
   LayerCost cost() const override;
+  std::vector<Activation> inner() const override;
 
  private:
   void forward_impl(Pass pass, int n, const float* x, float* y) override;

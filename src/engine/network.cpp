@@ -81,6 +81,15 @@ void Network::forward(int n, const ActiveSet* computed) {
   }
 }
 
+std::vector<Activation> Network::activations(int i) const {
+  std::vector<Activation> found = layer(i).inner();
+  if (i + 1 < depth()) {
+    found.push_back(
+        {activations_[static_cast<std::size_t>(i) + 1], layer(i).output_shape().size()});
+  }
+  return found;
+}
+
 void Network::backward(int n, const ActiveSet& computed, GradMode mode) {
   DM_CHECK(n >= 1 && n <= max_n_, "a micro-batch of {}, prepared for {}", n, max_n_);
   TensorView dy = batch_view(dlogits_.data(), n, layer(depth() - 1).output_shape());

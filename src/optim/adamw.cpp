@@ -12,7 +12,7 @@ namespace {
 class AdamW final : public Optimizer {
  public:
   AdamW(const OptimizerOptions& options, Backend& backend, std::span<Param> params, int depth)
-      : Optimizer(depth),
+      : Optimizer(backend, params, depth),
         backend_(backend),
         params_(params),
         options_(options),
@@ -53,7 +53,8 @@ class AdamW final : public Optimizer {
                         .grad = param.grad,
                         .first = first_.of(i),
                         .second = second_.of(i),
-                        .scalars = device_scalars_.data() + param.layer});
+                        .scalars = device_scalars_.data() + param.layer,
+                        .change = change_of(i)});
     }
     backend_.apply_adam(items_, rule_);
   }

@@ -29,7 +29,7 @@ SimpleNorm simple_norm(Norm norm) {
 class Muon final : public Optimizer {
  public:
   Muon(const OptimizerOptions& options, Backend& backend, std::span<Param> params, int depth)
-      : Optimizer(depth),
+      : Optimizer(backend, params, depth),
         backend_(backend),
         params_(params),
         options_(options),
@@ -108,7 +108,8 @@ class Muon final : public Optimizer {
                              .scale = static_cast<float>(shape_scale(options_.scale, param)),
                              .learning_rate = scalars_.learning_rate(),
                              .keep = scalars_.keep(),
-                             .dual_norm = dual_norm});
+                             .dual_norm = dual_norm,
+                             .change = change_of(i)});
   }
 
   Backend& backend_;

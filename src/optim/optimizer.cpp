@@ -30,6 +30,23 @@ void check_options(const OptimizerOptions& options) {
 
 }  // namespace
 
+Optimizer::Optimizer(Backend& backend, std::span<const Param> params, int depth)
+    : changes_(backend, params.size()), layer_updates_(static_cast<std::size_t>(depth)) {
+  changes_.zero();
+}
+
+std::vector<Change> Optimizer::changes() const {
+  std::vector<Change> changes(changes_.size());
+  changes_.download(changes.data());
+  return changes;
+}
+
+void Optimizer::set_changes(const std::vector<Change>& changes) {
+  DM_CHECK(changes.size() == changes_.size(), "changes of {} parameters for {}", changes.size(),
+           changes_.size());
+  changes_.upload(changes.data());
+}
+
 void Optimizer::set_layer_updates(const std::vector<std::int64_t>& updates) {
   DM_CHECK(updates.size() == layer_updates_.size(), "{} update counts for {} layers",
            updates.size(), layer_updates_.size());

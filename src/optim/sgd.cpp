@@ -9,7 +9,7 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(const OptimizerOptions& options, Backend& backend, std::span<Param> params, int depth)
-      : Optimizer(depth),
+      : Optimizer(backend, params, depth),
         backend_(backend),
         params_(params),
         rule_{.mu = static_cast<float>(options.momentum),
@@ -40,7 +40,8 @@ class Sgd final : public Optimizer {
       update_items_.push_back({.size = param.size(),
                                .value = param.value,
                                .direction = direction,
-                               .learning_rate = scalars_.learning_rate()});
+                               .learning_rate = scalars_.learning_rate(),
+                               .change = change_of(i)});
     }
     backend_.update_momentum(momentum_items_, rule_);
     backend_.apply_update(update_items_);

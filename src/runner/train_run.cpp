@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "layer_report.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/sha256.h>
@@ -74,6 +75,7 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
   }
   json["layer_updates"] = result.layer_updates;
   json["start_counts"] = result.start_counts;
+  add_layers(result, json);
   return json.dump(2) + "\n";
 }
 
@@ -256,7 +258,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   if (config.log.tensorboard) events.emplace(folder.path(), steps_done == 0 ? 0 : steps_done + 1);
   Observer observer(folder,
                     steps_done == 0
-                        ? MetricsWriter(folder.path())
+                        ? MetricsWriter(folder.path(), trainer.network().depth())
                         : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
                     std::move(events), checkpoints, hash, control, view);
   forget_the_end_of_an_earlier_process(folder);
@@ -268,6 +270,8 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
+  const std::string idle = idle_layers(result);
+  if (result.status != TrainStatus::stopped && !idle.empty()) log::warning("{}", idle);
   return exit_code(result.status);
 }
 

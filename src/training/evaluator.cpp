@@ -18,20 +18,27 @@ Evaluator::Evaluator(Backend& backend, DeviceSplit& split, const std::vector<std
   indices_.upload(indices.data());
 }
 
+void Evaluator::for_each_batch(Network& network, const ActiveSet* kept,
+                               const std::function<Look(int n)>& look) {
+  for (int offset = 0; offset < count(); offset += micro_batch_) {
+    const int n = std::min(micro_batch_, count() - offset);
+    split_.gather(n, indices_.data() + offset, nullptr, network.input(), labels_.data());
+    network.forward(n, kept);
+    if (look(n) == Look::no_further) return;
+  }
+}
+
 Evaluation Evaluator::run(Network& network) {
   sums_.zero();
   const Shape logits = network.layer(network.depth() - 1).output_shape();
-  const int count = static_cast<int>(indices_.size());
-  for (int offset = 0; offset < count; offset += micro_batch_) {
-    const int n = std::min(micro_batch_, count - offset);
-    split_.gather(n, indices_.data() + offset, nullptr, network.input(), labels_.data());
-    network.forward(n, nullptr);
+  for_each_batch(network, nullptr, [&](int n) {
     backend_.softmax_cross_entropy({.n = n,
                                     .classes = logits[0],
                                     .logits = network.logits(),
                                     .labels = labels_.data(),
                                     .sums = sums_.data()});
-  }
+    return Look::on;
+  });
   LossSums sums;
   sums_.download(&sums);
   const auto total = static_cast<double>(sums.count);

@@ -129,12 +129,11 @@ void EventFile::forget_from(std::int64_t step) {
 void EventFile::write(const MetricsRow& row) {
   const std::int64_t step = std::llround(row[Metric::step]);
   Message summary;
-  for (std::size_t i = 0; i < kMetricCount; ++i) {
-    const auto metric = static_cast<Metric>(i);
-    if (metric == Metric::step || !row.has(metric)) continue;
+  for (const MetricValue& measured : values_of(row)) {
+    if (measured.name == name_of(Metric::step)) continue;
     Message value;
-    value.text(SummaryValue::tag, name_of(metric));
-    value.real(SummaryValue::simple_value, static_cast<float>(row[metric]));
+    value.text(SummaryValue::tag, measured.name);
+    value.real(SummaryValue::simple_value, static_cast<float>(measured.value));
     summary.text(Summary::value, value.bytes());
   }
   append(event_at(step).text(Event::summary, summary.bytes()).bytes());

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <map>
+#include <sstream>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -16,9 +18,16 @@
 namespace dropmuon {
 namespace {
 
-std::string format(Metric metric, double value) {
-  if (is_counter(metric)) return fmt::format("{}", static_cast<std::int64_t>(value));
-  return fmt::format("{:.9g}", value);
+constexpr std::array<const char*, 3> kLayerMetrics = {"updates", "update_ratio",
+                                                      "steps_since_update"};
+
+std::string layer_name(std::size_t layer, std::size_t metric) {
+  return fmt::format("layer/{}/{}", layer + 1, kLayerMetrics[metric]);
+}
+
+std::string format(const MetricValue& value) {
+  if (value.kind == MetricValue::Kind::real) return fmt::format("{:.9g}", value.value);
+  return fmt::format("{}", static_cast<std::int64_t>(value.value));
 }
 
 }  // namespace
@@ -52,15 +61,36 @@ void MetricsRow::set(Metric metric, double value) {
   measured_.set(static_cast<std::size_t>(metric));
 }
 
-namespace {
-
-std::string csv_header() {
-  std::string header;
+std::vector<MetricValue> values_of(const MetricsRow& row) {
+  using Kind = MetricValue::Kind;
+  std::vector<MetricValue> values;
   for (std::size_t i = 0; i < kMetricCount; ++i) {
-    header += (i == 0 ? "" : ",") + name_of(static_cast<Metric>(i));
+    const auto metric = static_cast<Metric>(i);
+    if (!row.has(metric)) continue;
+    values.push_back({name_of(metric), row[metric], is_counter(metric) ? Kind::whole : Kind::real});
   }
-  return header;
+  for (std::size_t i = 0; i < row.layers.size(); ++i) {
+    const LayerMetrics& layer = row.layers[i];
+    const auto whole = [](std::int64_t count) { return static_cast<double>(count); };
+    values.push_back({layer_name(i, 0), whole(layer.updates), Kind::whole});
+    if (layer.update_ratio) values.push_back({layer_name(i, 1), *layer.update_ratio, Kind::real});
+    if (layer.steps_since_update) {
+      values.push_back({layer_name(i, 2), whole(*layer.steps_since_update), Kind::whole});
+    }
+  }
+  return values;
 }
+
+std::vector<std::string> column_names(int depth) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kMetricCount; ++i) names.push_back(name_of(static_cast<Metric>(i)));
+  for (std::size_t layer = 0; layer < static_cast<std::size_t>(depth); ++layer) {
+    for (std::size_t k = 0; k < kLayerMetrics.size(); ++k) names.push_back(layer_name(layer, k));
+  }
+  return names;
+}
+
+namespace {
 
 // Keeps the first lines of a file up to the first whose step is later, or none, or that has no end.
 void keep_lines(const std::string& path, std::int64_t steps_done, std::int64_t logged_step,
@@ -83,13 +113,30 @@ void keep_lines(const std::string& path, std::int64_t steps_done, std::int64_t l
 }
 
 std::int64_t step_of_csv(const std::string& line) {
-  return line == csv_header() ? 0 : std::atoll(line.c_str());
+  return std::atoll(line.c_str());  // 0 for the names of the columns
 }
 
 std::int64_t step_of_json(const std::string& line) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
   return json.is_object() ? json.value(name_of(Metric::step), kNone) : kNone;
+}
+
+std::vector<std::string> columns_of(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  std::vector<std::string> columns;
+  std::istringstream names(line);
+  for (std::string name; std::getline(names, name, ',');) columns.push_back(name);
+  if (columns.empty() || columns.front() != name_of(Metric::step)) {
+    fail(
+        ExitCode::bad_data,
+        "{}: expected the names of the columns in line 1, beginning with '{}', found '{}'; put the "
+        "file back, or start afresh without --resume",
+        path, name_of(Metric::step), line.substr(0, 40));
+  }
+  return columns;
 }
 
 }  // namespace
@@ -99,6 +146,7 @@ MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done,
     : folder_(folder) {
   keep_lines(folder + "/metrics.csv", steps_done, logged_step, step_of_csv);
   keep_lines(folder + "/metrics.jsonl", steps_done, logged_step, step_of_json);
+  columns_ = columns_of(folder + "/metrics.csv");
   csv_.open(folder + "/metrics.csv", std::ios::app);
   jsonl_.open(folder + "/metrics.jsonl", std::ios::app);
   if (!csv_ || !jsonl_) fail_to_write();
@@ -119,26 +167,30 @@ void MetricsWriter::fail_to_write() const {
   fail(ExitCode::cannot_write, "cannot write metrics in {}: {}", folder_, std::strerror(errno));
 }
 
-MetricsWriter::MetricsWriter(const std::string& folder)
-    : folder_(folder), csv_(folder + "/metrics.csv"), jsonl_(folder + "/metrics.jsonl") {
-  csv_ << csv_header() << std::endl;
+MetricsWriter::MetricsWriter(const std::string& folder, int depth)
+    : folder_(folder),
+      columns_(column_names(depth)),
+      csv_(folder + "/metrics.csv"),
+      jsonl_(folder + "/metrics.jsonl") {
+  csv_ << fmt::format("{}", fmt::join(columns_, ",")) << std::endl;
   if (!csv_ || !jsonl_) fail_to_write();
 }
 
 void MetricsWriter::write(const MetricsRow& row) {
+  std::map<std::string, std::string> cells;
   nlohmann::ordered_json object;
-  for (std::size_t i = 0; i < kMetricCount; ++i) {
-    const auto metric = static_cast<Metric>(i);
-    csv_ << (i == 0 ? "" : ",");
-    if (!row.has(metric)) continue;
-    csv_ << format(metric, row[metric]);
-    if (is_counter(metric)) {
-      object[name_of(metric)] = static_cast<std::int64_t>(row[metric]);
-    } else if (std::isfinite(row[metric])) {
-      object[name_of(metric)] = row[metric];
+  for (const MetricValue& value : values_of(row)) {
+    cells[value.name] = format(value);
+    if (value.kind == MetricValue::Kind::whole) {
+      object[value.name] = static_cast<std::int64_t>(value.value);
+    } else if (std::isfinite(value.value)) {
+      object[value.name] = value.value;
     } else {
-      object[name_of(metric)] = nullptr;  // JSON has neither NaN nor infinity
+      object[value.name] = nullptr;  // JSON has neither NaN nor infinity
     }
+  }
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    csv_ << (i == 0 ? "" : ",") << cells[columns_[i]];
   }
   csv_ << std::endl;
   jsonl_ << object.dump() << std::endl;

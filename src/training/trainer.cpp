@@ -77,6 +77,7 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   test_evaluator_ = std::make_unique<Evaluator>(
       backend, *test_, evaluation_sample(test_->count(), test_->count(), experiment_.seed),
       micro_batch_);
+  watch_ = std::make_unique<LayerWatch>(backend, *network_, *optimizer_);
   initialise(*network_, backend, experiment_.seed);
   result_.start_counts.assign(static_cast<std::size_t>(network_->depth()), 0);
 }
@@ -97,9 +98,9 @@ void Trainer::step(std::int64_t index, const ActiveSet& active) {
                    schedule_factor(experiment_.schedule, info(index));
   batcher_->next(index);
   if (experiment_.train.non_finite.policy == NonFinite::skip) {
-    move_if_finite(active, computed);
+    move_if_finite(index, active, computed);
   } else {
-    optimizer_->prepare(active, learning_rate_);
+    prepare_move(index, active);
     backend_.run_step(active.key(), [&] {
       compute(computed);
       move(active);
@@ -107,6 +108,11 @@ void Trainer::step(std::int64_t index, const ActiveSet& active) {
   }
   flops_ += step_flops_per_image(costs_, computed) * batcher_->batch_size();
   ++result_.start_counts[static_cast<std::size_t>(active.first())];
+}
+
+void Trainer::prepare_move(std::int64_t index, const ActiveSet& active) {
+  optimizer_->prepare(active, learning_rate_);
+  watch_->moves(active, index + 1);
 }
 
 // The second half of a step: gradients are complete.
@@ -178,8 +184,16 @@ TrainResult Trainer::run(TrainObserver& observer) {
     clock_.start();
   }
   result_.steps = done;
-  result_.layer_updates = optimizer_->layer_updates();
+  look_at_layers();
   return result_;
+}
+
+void Trainer::look_at_layers() {
+  result_.layer_updates = optimizer_->layer_updates();
+  result_.layers = watch_->look(steps_done_);
+  result_.unmoved_layers = watch_->unmoved();
+  result_.silent_layers.clear();
+  if (result_.status == TrainStatus::done) result_.silent_layers = watch_->silent(*test_evaluator_);
 }
 
 bool Trainer::stop_at_target() const {
@@ -246,6 +260,7 @@ void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
   const std::int64_t steps = steps_done - std::exchange(logged_step_, steps_done);
   const double seconds = clock_.seconds() - std::exchange(logged_seconds_, clock_.seconds());
   MetricsRow values = row(steps_done);
+  values.layers = watch_->look(steps_done);
   if (sums.count > 0) {  // else every step was left out
     values.set(Metric::running_loss, sums.loss / static_cast<double>(sums.count));
   }

@@ -29,7 +29,8 @@ std::string first_bad_tensor(const Checkpoint& checkpoint) {
 
 // The step in two halves, the second only if the first gave finite numbers. Each half has a key of
 // its own; the complement of a set is none as long as a bit is free.
-void Trainer::move_if_finite(const ActiveSet& active, const ActiveSet& computed) {
+void Trainer::move_if_finite(std::int64_t index, const ActiveSet& active,
+                             const ActiveSet& computed) {
   DM_CHECK(active.depth() < ActiveSet::kMaxDepth, "skipping steps needs fewer than {} layers",
            ActiveSet::kMaxDepth);
   backend_.run_step(active.key(), [&] { compute(computed); });
@@ -43,7 +44,7 @@ void Trainer::move_if_finite(const ActiveSet& active, const ActiveSet& computed)
   if (problem.empty()) {
     good_sums_ = sums;
     skips_in_a_row_ = 0;
-    optimizer_->prepare(active, learning_rate_);
+    prepare_move(index, active);
     backend_.run_step(~active.key(), [&] {
       backend_.mark(Phase::optimizer);
       move(active);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Saving a trainer between two steps, and going on from there.
+#include <limits>
+
 #include <nlohmann/json.hpp>
 
 #include <dropmuon/core/error.h>
@@ -58,6 +60,33 @@ MetricsRow row_from(const Json& json) {
   return row;
 }
 
+// null for what is not finite, or not known.
+Json changes_json(const std::vector<Change>& changes) {
+  Json json = Json::array();
+  for (const Change& change : changes) json.push_back({change.last, change.total});
+  return json;
+}
+
+// A checkpoint of an older version has none: what moved is then known to have moved, not how far.
+std::vector<Change> changes_from(const Json& state, std::span<const Param> params,
+                                 const std::vector<std::int64_t>& updates) {
+  constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
+  const auto number = [](const Json& json) {
+    return json.is_null() ? kUnknown : json.get<float>();
+  };
+  std::vector<Change> changes(params.size());
+  const auto saved = state.find("changes");
+  if (saved != state.end()) check_count(saved->size(), params.size(), "changes");
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    if (saved != state.end()) {
+      changes[i] = {.last = number(saved->at(i).at(0)), .total = number(saved->at(i).at(1))};
+    } else if (updates[static_cast<std::size_t>(params[i].layer)] > 0) {
+      changes[i] = {.last = kUnknown, .total = kUnknown};
+    }
+  }
+  return changes;
+}
+
 Json target_json(const std::optional<TargetHit>& hit) {
   if (!hit) return nullptr;
   return {{"step", hit->step},
@@ -83,6 +112,8 @@ Checkpoint Trainer::checkpoint() {
   const Json state = {
       {"layer_updates", optimizer_->layer_updates()},
       {"start_counts", result_.start_counts},
+      {"last_moves", watch_->last_moves()},
+      {"changes", changes_json(optimizer_->changes())},
       {"best_test_accuracy", result_.best_test_accuracy},
       {"best_step", result_.best_step},
       {"last", row_json(result_.last)},
@@ -120,10 +151,15 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     const auto starts = state.at("start_counts").get<std::vector<std::int64_t>>();
     check_count(updates.size(), result_.start_counts.size(), "layers");
     check_count(starts.size(), result_.start_counts.size(), "layers");
+    const auto last_moves =
+        state.value("last_moves", std::vector<std::int64_t>(starts.size(), kNoMove));
+    check_count(last_moves.size(), starts.size(), "layers");
     const Json& running = state.at("running");
     const LossSums sums{
         .loss = running.at("loss"), .correct = running.at("correct"), .count = running.at("count")};
     optimizer_->set_layer_updates(updates);
+    optimizer_->set_changes(changes_from(state, network_->params(), updates));
+    watch_->set_last_moves(last_moves);
     result_.start_counts = starts;
     result_.best_test_accuracy = state.at("best_test_accuracy");
     result_.best_step = state.at("best_step");

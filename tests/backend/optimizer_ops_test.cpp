@@ -45,6 +45,14 @@ Values normalized(Backend& backend, SimpleNorm norm, int rows, int cols, const V
   return to_host(out);
 }
 
+double moved(const Values& before, const Values& after) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    sum += std::pow(static_cast<double>(after[i]) - static_cast<double>(before[i]), 2);
+  }
+  return std::sqrt(sum);
+}
+
 // |found - expected| <= steps roundings of a number of the given size.
 void check_close(double found, double expected, double magnitude, int steps) {
   if (!(std::abs(found - expected) <= steps * kEpsilon * magnitude)) {
@@ -137,10 +145,15 @@ TEST_CASE("apply_update follows its formula, with and without decay and dual nor
       for (const float* dual_of :
            std::initializer_list<const float*>{nullptr, device_dual.data()}) {
         const auto device_value = to_device(*backend, before);
+        const auto change = to_device(*backend, std::vector<Change>{{.last = NAN, .total = 3.0F}});
         const std::vector<UpdateItem> items = {{size, device_value.data(), device_direction.data(),
-                                                1.7F, device_lr.data(), keep_of, dual_of}};
+                                                1.7F, device_lr.data(), keep_of, dual_of,
+                                                change.data()}};
         backend->apply_update(items);
         const Values value = to_host(device_value);
+        const double norm = moved(before, value);
+        check_close(to_host(change)[0].last, norm, norm, 1);
+        check_close(to_host(change)[0].total, 3.0 + norm, 3.0 + norm, 2);
         const double step = 1.7F * double{lr} * (dual_of != nullptr ? double{dual} : 1.0);
         const double factor = keep_of != nullptr ? double{keep} : 1.0;
         for (std::size_t i = 0; i < size; ++i) {
@@ -150,6 +163,29 @@ TEST_CASE("apply_update follows its formula, with and without decay and dual nor
       }
     }
   }
+}
+
+TEST_CASE("what an update notes and leaves does not depend on the number of threads",
+          "[optimizer_ops]") {
+  std::vector<std::pair<Values, Change>> ends;
+  for (const int threads : {1, 2}) {
+    const auto backend = test_backend(threads);
+    const auto value = to_device(*backend, random_values(70001, 1));
+    const auto direction = to_device(*backend, random_values(70001, 2));
+    const auto rate = to_device(*backend, Values{0.1F});
+    const auto change = to_device(*backend, std::vector<Change>{{}});
+    const std::vector<UpdateItem> items = {{.size = 70001,
+                                            .value = value.data(),
+                                            .direction = direction.data(),
+                                            .learning_rate = rate.data(),
+                                            .change = change.data()}};
+    backend->apply_update(items);
+    backend->apply_update(items);
+    ends.emplace_back(to_host(value), to_host(change)[0]);
+  }
+  CHECK(ends[0].first == ends[1].first);
+  CHECK(ends[0].second.last == ends[1].second.last);
+  CHECK(ends[0].second.total == ends[1].second.total);
 }
 
 TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
@@ -170,11 +206,15 @@ TEST_CASE("apply_adam follows its formula", "[optimizer_ops]") {
     const auto device_value = to_device(*backend, value_before);
     const auto device_first = to_device(*backend, first_before);
     const auto device_second = to_device(*backend, second_before);
+    const auto change = to_device(*backend, std::vector<Change>{{.last = NAN, .total = 3.0F}});
     const std::vector<AdamItem> items = {{size, device_value.data(), device_grad.data(),
                                           device_first.data(), device_second.data(),
-                                          device_scalars.data()}};
+                                          device_scalars.data(), change.data()}};
     backend->apply_adam(items, rule);
     const Values value = to_host(device_value);
+    const double norm = moved(value_before, value);
+    check_close(to_host(change)[0].last, norm, norm, 1);
+    check_close(to_host(change)[0].total, 3.0 + norm, 3.0 + norm, 2);
     const Values first = to_host(device_first);
     const Values second = to_host(device_second);
     const double beta1 = rule.beta1;

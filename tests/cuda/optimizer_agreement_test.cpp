@@ -57,20 +57,29 @@ OpCase momentum(const std::vector<std::size_t>& sizes, const MomentumRule& rule,
           1e-6};
 }
 
+std::vector<float> flat(const Buffer<Change>& changes) {
+  std::vector<float> values;
+  for (const Change& change : to_host(changes)) {
+    values.insert(values.end(), {change.last, change.total});
+  }
+  return values;
+}
+
 OpCase update(const std::vector<std::size_t>& sizes, bool decay, bool sharp) {
   return {fmt::format("update, {}, decay {}, sharp {}", text(sizes), decay, sharp),
           [=](Backend& backend) -> Outputs {
             const auto value = tensors(backend, sizes, 500);
             const auto direction = tensors(backend, sizes, 600);
             const auto scalars = to_device(backend, std::vector<float>{0.03F, 0.997F, 5.5F});
+            const auto changes = to_device(backend, std::vector<Change>(sizes.size()));
             std::vector<UpdateItem> items;
             for (std::size_t i = 0; i < sizes.size(); ++i) {
               items.push_back({sizes[i], value[i].data(), direction[i].data(), 1.7F, scalars.data(),
                                decay ? scalars.data() + 1 : nullptr,
-                               sharp ? scalars.data() + 2 : nullptr});
+                               sharp ? scalars.data() + 2 : nullptr, changes.data() + i});
             }
             backend.apply_update(items);
-            return {{"value", joined(value)}};
+            return {{"value", joined(value)}, {"changes", flat(changes)}};
           },
           1e-6};
 }
@@ -90,13 +99,17 @@ OpCase adam(const std::vector<std::size_t>& sizes) {
             const auto scalars = to_device(
                 backend,
                 std::vector<AdamScalars>{{0.01F, 0.999F, 5.0F, 300.0F}, {0.02F, 1.0F, 1.1F, 1.2F}});
+            const auto changes = to_device(backend, std::vector<Change>(sizes.size()));
             std::vector<AdamItem> items;
             for (std::size_t i = 0; i < sizes.size(); ++i) {
               items.push_back({sizes[i], value[i].data(), grad[i].data(), first[i].data(),
-                               second[i].data(), scalars.data() + i % 2});
+                               second[i].data(), scalars.data() + i % 2, changes.data() + i});
             }
             backend.apply_adam(items, {});
-            return {{"value", joined(value)}, {"first", joined(first)}, {"second", joined(second)}};
+            return {{"value", joined(value)},
+                    {"first", joined(first)},
+                    {"second", joined(second)},
+                    {"changes", flat(changes)}};
           },
           1e-6};
 }

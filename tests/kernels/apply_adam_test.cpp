@@ -4,6 +4,7 @@
 #include "compare.h"
 #include "device_array.h"
 #include "item_sizes.h"
+#include "noted_change.h"
 
 namespace dropmuon::kernels {
 namespace {
@@ -35,17 +36,22 @@ void check(const std::vector<ItemSize>& sizes, const AdamRule& rule) {
     scalars.push_back({0.01F + 0.02F * k, 1.0F - 0.03F * k, 1.0F + k, 1.0F + 2.0F * k});
   }
   const DeviceArray<AdamScalars> device_scalars(scalars);
+  const DeviceArray<Change> changes(std::vector<Change>(sizes.size(), {-1.0F, 2.0F}));
+  const TestScratch scratch(4096);
   std::vector<Tensor> tensors;
   std::vector<AdamItem> items;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const Tensor& t = tensors.emplace_back(sizes[i], 4 * i);
     items.push_back({sizes[i].size, t.device_value.get(), t.device_grad.get(), t.device_first.get(),
-                     t.device_second.get(), device_scalars.get() + i});
+                     t.device_second.get(), device_scalars.get() + i,
+                     i % 5 == 4 ? nullptr : changes.get() + i});
   }
   const cudaError_t launched =
-      apply_adam(items.data(), static_cast<int>(items.size()), rule, test_stream());
+      apply_adam(items.data(), static_cast<int>(items.size()), rule, scratch.get(), test_stream());
   std::fill(items.begin(), items.end(), AdamItem{});  // the caller's again
   finish(launched);
+  CHECK(scratch.clean());
+  const std::vector<Change> noted = changes.host();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     CAPTURE(i, sizes[i].size);
     const Tensor& t = tensors[i];
@@ -63,6 +69,11 @@ void check(const std::vector<ItemSize>& sizes, const AdamRule& rule) {
     CHECK(relative_error(t.device_second.host(), second) < 2e-6);
     CHECK(relative_error(t.device_value.host(), value) < 2e-6);
     CHECK(same_bytes(t.device_grad.host(), t.grad));
+    if (i % 5 == 4) {
+      CHECK(noted[i].last == -1.0F);
+    } else {
+      check_change(noted[i], 2.0, t.value, t.device_value.host());
+    }
   }
 }
 
@@ -76,9 +87,13 @@ TEST_CASE("apply_adam agrees with the scalar rule for any list of tensors") {
 TEST_CASE("apply_adam refuses bad items") {
   const AdamItem empty{};
   const AdamRule rule{0.9F, 0.999F, 0.1F, 0.001F, 1e-8F};
-  CHECK(apply_adam(&empty, 0, rule, test_stream()) == cudaSuccess);
-  CHECK(apply_adam(&empty, 1, rule, test_stream()) == cudaErrorInvalidValue);
-  CHECK(apply_adam(&empty, -1, rule, test_stream()) == cudaErrorInvalidValue);
+  const TestScratch scratch(2), too_little(1);
+  CHECK(apply_adam(&empty, 0, rule, scratch.get(), test_stream()) == cudaSuccess);
+  CHECK(apply_adam(&empty, 1, rule, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_adam(&empty, -1, rule, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  AdamItem item{};
+  item.size = 4;
+  CHECK(apply_adam(&item, 1, rule, too_little.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

@@ -4,6 +4,7 @@
 #include "compare.h"
 #include "device_array.h"
 #include "item_sizes.h"
+#include "noted_change.h"
 
 namespace dropmuon::kernels {
 namespace {
@@ -19,8 +20,8 @@ struct Tensor {
 };
 
 // Scalars of their own for each item; every third lacks keep, every fourth the dual norm.
-void check(const std::vector<ItemSize>& sizes) {
-  CAPTURE(sizes.size());
+void check(const std::vector<ItemSize>& sizes, std::size_t scratch_floats = 4096) {
+  CAPTURE(sizes.size(), scratch_floats);
   std::vector<float> scalars;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     scalars.insert(scalars.end(),
@@ -28,6 +29,8 @@ void check(const std::vector<ItemSize>& sizes) {
                     0.9F - 0.01F * static_cast<float>(i % 5), 1.5F + static_cast<float>(i % 3)});
   }
   const DeviceArray<float> device_scalars(scalars);
+  const DeviceArray<Change> changes(std::vector<Change>(sizes.size(), {-1.0F, 2.0F}));
+  const TestScratch scratch(scratch_floats);
   std::vector<Tensor> tensors;
   std::vector<UpdateItem> items;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -35,13 +38,15 @@ void check(const std::vector<ItemSize>& sizes) {
     const float* own = device_scalars.get() + 3 * i;
     items.push_back({sizes[i].size, t.device_value.get(), t.device_direction.get(),
                      0.2F + static_cast<float>(i % 2), own, i % 3 == 0 ? nullptr : own + 1,
-                     i % 4 == 0 ? nullptr : own + 2});
+                     i % 4 == 0 ? nullptr : own + 2, i % 5 == 4 ? nullptr : changes.get() + i});
   }
   const std::vector<UpdateItem> described = items;
   const cudaError_t launched =
-      apply_update(items.data(), static_cast<int>(items.size()), test_stream());
+      apply_update(items.data(), static_cast<int>(items.size()), scratch.get(), test_stream());
   std::fill(items.begin(), items.end(), UpdateItem{});  // the caller's again
   finish(launched);
+  CHECK(scratch.clean());
+  const std::vector<Change> noted = changes.host();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     CAPTURE(i, sizes[i].size);
     const double keep = i % 3 == 0 ? 1.0 : scalars[3 * i + 1];
@@ -53,6 +58,11 @@ void check(const std::vector<ItemSize>& sizes) {
     }
     CHECK(relative_error(tensors[i].device_value.host(), expected) < 2e-6);
     CHECK(same_bytes(tensors[i].device_direction.host(), tensors[i].direction));
+    if (i % 5 == 4) {
+      CHECK(noted[i].last == -1.0F);
+    } else {
+      check_change(noted[i], 2.0, tensors[i].value, tensors[i].device_value.host());
+    }
   }
 }
 
@@ -62,6 +72,10 @@ TEST_CASE("apply_update agrees with the scalar rule for any list of tensors") {
   for (const auto& sizes : item_lists()) check(sizes);
 }
 
+TEST_CASE("apply_update makes do with little scratch") {
+  for (const std::size_t floats : {2, 3, 10, 129}) check(item_sizes(kMaxItems + 3), floats);
+}
+
 TEST_CASE("apply_update reads its scalars when it runs, not when it is called") {
   const DeviceArray<float> value(std::vector<float>(5, 1.0F)),
       direction(std::vector<float>(5, 1.0F));
@@ -69,17 +83,22 @@ TEST_CASE("apply_update reads its scalars when it runs, not when it is called") 
   const float later = 0.25F;
   require_ok(
       cudaMemcpyAsync(rate.get(), &later, sizeof(float), cudaMemcpyHostToDevice, test_stream()));
-  const UpdateItem item{5, value.get(), direction.get(), 1.0F, rate.get(), nullptr, nullptr};
-  finish(apply_update(&item, 1, test_stream()));
+  const TestScratch scratch(2);
+  const UpdateItem item{5,          value.get(), direction.get(), 1.0F,
+                        rate.get(), nullptr,     nullptr,         nullptr};
+  finish(apply_update(&item, 1, scratch.get(), test_stream()));
   CHECK(value.host() == std::vector<float>(5, 0.75F));
 }
 
 TEST_CASE("apply_update refuses bad items") {
   const DeviceArray<float> value(4);
-  const UpdateItem empty{0, value.get(), value.get(), 1.0F, value.get(), nullptr, nullptr};
-  CHECK(apply_update(&empty, 0, test_stream()) == cudaSuccess);
-  CHECK(apply_update(&empty, 1, test_stream()) == cudaErrorInvalidValue);
-  CHECK(apply_update(&empty, -1, test_stream()) == cudaErrorInvalidValue);
+  const TestScratch scratch(2), too_little(1);
+  UpdateItem item{0, value.get(), value.get(), 1.0F, value.get(), nullptr, nullptr, nullptr};
+  CHECK(apply_update(&item, 0, scratch.get(), test_stream()) == cudaSuccess);
+  CHECK(apply_update(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_update(&item, -1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  item.size = 4;
+  CHECK(apply_update(&item, 1, too_little.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

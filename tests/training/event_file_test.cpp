@@ -37,6 +37,7 @@ TEST_CASE("an event file holds every measured metric of every row") {
   }
   full.set(Metric::step, 70000);  // a varint of three bytes
   full.set(Metric::running_loss, std::nan(""));
+  full.layers = {{.updates = 7, .update_ratio = 0.25, .steps_since_update = 2}, {}};
   file.write(row(0, 0.125));
   file.write(full);
 
@@ -48,7 +49,11 @@ TEST_CASE("an event file holds every measured metric of every row") {
   CHECK(found[2].step == 0);
   CHECK(found[2].scalars == std::map<std::string, float>{{"test/accuracy", 0.125F}});
   CHECK(found[3].step == 70000);
-  CHECK(found[3].scalars.size() == kMetricCount - 1);
+  CHECK(found[3].scalars.size() == kMetricCount - 1 + 4);
+  CHECK(found[3].scalars.at("layer/1/update_ratio") == 0.25F);
+  CHECK(found[3].scalars.at("layer/1/steps_since_update") == 2.0F);
+  CHECK(found[3].scalars.at("layer/2/updates") == 0.0F);
+  CHECK_FALSE(found[3].scalars.contains("layer/2/update_ratio"));
   CHECK_FALSE(found[3].scalars.contains("step"));
   CHECK(std::isnan(found[3].scalars.at("train/running_loss")));
   CHECK(found[3].scalars.at("perf/flops") ==

@@ -109,21 +109,41 @@ TEST_CASE("weights that cannot be written leave the old file alone") {
 TEST_CASE("metrics files hold what was measured and leave the rest empty") {
   const Folder folder;
   {
-    MetricsWriter writer(folder.path());
+    MetricsWriter writer(folder.path(), 2);
     MetricsRow row;
     row.set(Metric::step, 12);
     row.set(Metric::test_accuracy, 0.91);
     row.set(Metric::running_loss, NAN);
+    row.layers = {{.updates = 3, .update_ratio = 0.5, .steps_since_update = 0}, {}};
     writer.write(row);
   }
   CHECK(slurp(folder / "metrics.csv") ==
         "step,epoch,samples,train/running_loss,train/loss,train/accuracy,test/loss,test/accuracy,"
         "time/train_s,time/forward_s,time/backward_s,time/optimizer_s,perf/images_per_s,perf/flops,"
-        "optim/lr,optim/layer_updates\n"
-        "12,,,nan,,,,0.91,,,,,,,,\n");
+        "optim/lr,optim/layer_updates,layer/1/updates,layer/1/update_ratio,"
+        "layer/1/steps_since_update,layer/2/updates,layer/2/update_ratio,"
+        "layer/2/steps_since_update\n"
+        "12,,,nan,,,,0.91,,,,,,,,,3,0.5,0,0,,\n");
   CHECK(slurp(folder / "metrics.jsonl") ==
-        "{\"step\":12,\"train/running_loss\":null,\"test/accuracy\":0.91}\n");
-  CHECK_THROWS_AS(MetricsWriter(folder / "absent"), Error);
+        "{\"step\":12,\"train/running_loss\":null,\"test/accuracy\":0.91,\"layer/1/updates\":3,"
+        "\"layer/1/update_ratio\":0.5,\"layer/1/steps_since_update\":0,\"layer/2/updates\":0}\n");
+  CHECK_THROWS_AS(MetricsWriter(folder / "absent", 1), Error);
+}
+
+TEST_CASE("metrics of an older version keep their columns when a run goes on") {
+  const Folder folder;
+  std::ofstream(folder / "metrics.csv") << "step,epoch,test/accuracy,gone\n3,1,0.5,7\n9,3,0.6,7\n";
+  std::ofstream(folder / "metrics.jsonl") << "{\"step\":3}\n{\"step\":9}\n";
+  MetricsRow row;
+  row.set(Metric::step, 6);
+  row.set(Metric::epoch, 2);
+  row.layers = {{.updates = 4}};
+  MetricsWriter(folder.path(), 3, 3).write(row);
+  CHECK(slurp(folder / "metrics.csv") == "step,epoch,test/accuracy,gone\n3,1,0.5,7\n6,2,,\n");
+  CHECK(slurp(folder / "metrics.jsonl") ==
+        "{\"step\":3}\n{\"step\":6,\"epoch\":2.0,\"layer/1/updates\":4}\n");
+  std::ofstream(folder / "metrics.csv") << "3,1,0.5\n";
+  CHECK_THROWS_WITH(MetricsWriter(folder.path(), 3, 3), Catch::Contains("names of the columns"));
 }
 
 TEST_CASE("metrics on a full disk end in an error, not in silence") {
@@ -134,7 +154,7 @@ TEST_CASE("metrics on a full disk end in an error, not in silence") {
   const Folder folder;
   fs::create_symlink("/dev/full", folder / "metrics.csv");
   try {
-    MetricsWriter writer(folder.path());
+    MetricsWriter writer(folder.path(), 1);
     FAIL("written");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::cannot_write);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "catch.h"
 #include "checkpoint_fixture.h"
 #include "small_run.h"
@@ -64,7 +66,7 @@ bool same_row(const MetricsRow& a, const MetricsRow& b) {
     if (a.has(metric) != b.has(metric)) return false;
     if (a.has(metric) && a[metric] != b[metric]) return false;
   }
-  return true;
+  return a.layers == b.layers;
 }
 
 // All rows of the uncut run after the cut are there, and no others.
@@ -190,10 +192,60 @@ TEST_CASE("the sampler, the counters and the target survive a resume") {
   const TrainResult found = resumed.run(rest);
   CHECK(found.layer_updates == expected.layer_updates);
   CHECK(found.start_counts == expected.start_counts);
+  CHECK(found.layers == expected.layers);
+  CHECK(found.unmoved_layers == expected.unmoved_layers);
   CHECK(found.best_test_accuracy == expected.best_test_accuracy);
   REQUIRE(found.target);
   CHECK(found.target->step == expected.target->step);
   CHECK(found.target->flops == expected.target->flops);
+}
+
+TEST_CASE("a layer that stands still since before a cut is told as in a run without one") {
+  Experiment experiment = experiment_of(OptimizerType::muon, SamplingScheme::epoch_shift);
+  experiment.model.channels = {4, 5, 6};
+  experiment.sampling.alpha = 40.0;  // all layers, from step 6 on the last alone
+  experiment.train.epochs = 4;
+  experiment.train.max_steps = 12;
+  const auto backend = test_backend();
+  Trainer whole(*backend, experiment, few_images(experiment));
+  Recorder saving;
+  saving.every_step = true;
+  const TrainResult expected = whole.run(saving);
+  for (const std::size_t cut : {2U, 6U, 11U}) {
+    Trainer resumed(*backend, experiment, few_images(experiment));
+    resumed.restore(saving.checkpoints[cut - 1]);
+    Recorder rest;
+    const TrainResult found = resumed.run(rest);
+    CHECK(found.layers == expected.layers);
+    CHECK(found.unmoved_layers == expected.unmoved_layers);
+  }
+}
+
+// What an older version saved tells how often layers moved, not how far, nor when.
+TEST_CASE("a checkpoint without changes and last moves is taken, and they fill up again") {
+  Experiment experiment = experiment_of(OptimizerType::muon, SamplingScheme::weights);
+  experiment.sampling.weights = {0.0, 0.5, 0.5};
+  const auto backend = test_backend();
+  Trainer whole(*backend, experiment, few_images(experiment));
+  Recorder saving;
+  saving.every_step = true;
+  const TrainResult expected = whole.run(saving);
+  REQUIRE(expected.unmoved_layers == std::vector<int>{1});
+  Checkpoint old = saving.checkpoints[kSteps - 2];
+  auto state = nlohmann::json::parse(old.state);
+  state.erase("changes");
+  state.erase("last_moves");
+  old.state = state.dump(2);
+  Trainer resumed(*backend, experiment, few_images(experiment));
+  resumed.restore(old);
+  Recorder rest;
+  const TrainResult found = resumed.run(rest);
+  CHECK(found.unmoved_layers == expected.unmoved_layers);
+  REQUIRE(found.layers.size() == 3);
+  CHECK(found.layers[2] == expected.layers[2]);  // moved in the last step, as in every one
+  for (std::size_t layer = 0; layer < 3; ++layer) {
+    CHECK(found.layers[layer].updates == expected.layers[layer].updates);
+  }
 }
 
 TEST_CASE("the clock goes on where the checkpoint left it") {

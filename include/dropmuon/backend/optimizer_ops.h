@@ -78,6 +78,13 @@ struct DualNormItem {
   float* result = nullptr;  // one element
 };
 
+// How far a parameter was moved: 2-norms over all its elements of new value minus old, each rounded
+// once from a sum in double.
+struct Change {
+  float last = 0.0F;   // in the latest step
+  float total = 0.0F;  // the norms of all steps, added up: 0 only if no element ever changed
+};
+
 // value <- value * keep - scale * learning_rate * dual_norm * direction, in fp32.
 struct UpdateItem {
   std::size_t size = 0;
@@ -87,6 +94,7 @@ struct UpdateItem {
   const float* learning_rate = nullptr;  // one element; changes every step
   const float* keep = nullptr;           // one element, 1 - lr * weight decay; null: 1
   const float* dual_norm = nullptr;      // one element; null: 1 (radius step)
+  Change* change = nullptr;              // one element, brought up to date; null: not wanted
 };
 
 // The values that change from step to step for one parameter.
@@ -115,6 +123,7 @@ struct AdamItem {
   float* first = nullptr;
   float* second = nullptr;
   const AdamScalars* scalars = nullptr;
+  Change* change = nullptr;  // one element, brought up to date; null: not wanted
 };
 
 }  // namespace dropmuon

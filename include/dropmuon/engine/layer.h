@@ -17,6 +17,12 @@ namespace dropmuon {
 // inference keeps nothing; training keeps what this layer's backward needs.
 enum class Pass { inference, training };
 
+// An output on the device, of each image so many floats.
+struct Activation {
+  const float* data = nullptr;
+  std::size_t floats = 0;
+};
+
 // Per-layer sequence in a step with micro-batches j = 0, 1, ..:
 //   forward(pass, x_j, y_j)   ... later layers ...   backward(x_j, dy_j, dx_j?, mode?)
 //   after the last micro-batch: finish_gradients(), if the layer is active
@@ -45,6 +51,9 @@ class Layer {
 
   virtual void finish_gradients() = 0;
   virtual void params_changed() = 0;
+
+  // What the latest forward passed on between the parts of this layer; nothing if it has none.
+  virtual std::vector<Activation> inner() const { return {}; }
 
   virtual std::span<Param> params() = 0;
   virtual LayerCost cost() const = 0;

@@ -36,6 +36,10 @@ class Network {
   // nothing, and their outputs share two buffers. Pass no set for evaluation.
   void forward(int n, const ActiveSet* computed);
 
+  // The hidden outputs of layer i, whose ReLU may leave nothing but zeros; none of a classifier. As
+  // the latest forward() left them, which must have had a set with all layers.
+  std::vector<Activation> activations(int i) const;
+
   // Reads logits_gradient(). Filter gradients for the layers in `computed` only; data gradients
   // down to, not through, computed.first(). Layers below it are not touched.
   void backward(int n, const ActiveSet& computed, GradMode mode);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <dropmuon/backend/backend.h>
+#include <dropmuon/backend/buffer.h>
 #include <dropmuon/core/active_set.h>
 #include <dropmuon/core/param.h>
 #include <dropmuon/optim/lmo.h>
@@ -63,11 +64,18 @@ class Optimizer {
   const std::vector<std::int64_t>& layer_updates() const { return layer_updates_; }
   void set_layer_updates(const std::vector<std::int64_t>& updates);
 
+  // How far each parameter has moved, in the order of the parameters; part of the state to save.
+  // Waits for the device.
+  std::vector<Change> changes() const;
+  void set_changes(const std::vector<Change>& changes);
+
  protected:
-  explicit Optimizer(int depth) : layer_updates_(static_cast<std::size_t>(depth)) {}
+  Optimizer(Backend& backend, std::span<const Param> params, int depth);
   void count_updates(const ActiveSet& active);
+  Change* change_of(std::size_t param) const { return changes_.data() + param; }
 
  private:
+  Buffer<Change> changes_;
   std::vector<std::int64_t> layer_updates_;
 };
 

@@ -2,6 +2,7 @@
 // Loss and accuracy of the weights as they stand.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <dropmuon/dataset/batcher.h>
@@ -14,6 +15,9 @@ struct Evaluation {
   double accuracy = 0.0;  // correct / count
 };
 
+// Whether to go on with the next micro-batch.
+enum class Look { on, no_further };
+
 // Evaluates always on the same images of one split.
 class Evaluator {
  public:
@@ -22,6 +26,12 @@ class Evaluator {
   Evaluator(Backend& backend, DeviceSplit& split, const std::vector<std::int32_t>& indices,
             int micro_batch);
   Evaluation run(Network& network);
+
+  // One forward pass after the other over the images, with look(n) after each of n images. `kept`
+  // as for Network::forward.
+  void for_each_batch(Network& network, const ActiveSet* kept,
+                      const std::function<Look(int n)>& look);
+  int count() const { return static_cast<int>(indices_.size()); }
 
  private:
   Backend& backend_;

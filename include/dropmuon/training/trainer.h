@@ -9,6 +9,7 @@
 #include <dropmuon/engine/network.h>
 #include <dropmuon/training/checkpoint_store.h>
 #include <dropmuon/training/evaluator.h>
+#include <dropmuon/training/layer_watch.h>
 #include <dropmuon/training/metrics.h>
 #include <dropmuon/training/options.h>
 #include <dropmuon/training/stopwatch.h>
@@ -37,6 +38,9 @@ struct TrainResult {
   std::int64_t best_step = 0;
   std::optional<TargetHit> target;
   std::vector<std::int64_t> layer_updates;  // per layer
+  std::vector<LayerMetrics> layers;         // as they stand at the end
+  std::vector<int> unmoved_layers;          // counted from 1; see LayerWatch
+  std::vector<int> silent_layers;           // looked for only if the run is done
   std::vector<std::int64_t> start_counts;   // steps whose first active layer was s, per s
 };
 
@@ -93,7 +97,8 @@ class Trainer {
  private:
   void compute(const ActiveSet& computed);
   void move(const ActiveSet& active);
-  void move_if_finite(const ActiveSet& active, const ActiveSet& computed);
+  void prepare_move(std::int64_t index, const ActiveSet& active);
+  void move_if_finite(std::int64_t index, const ActiveSet& active, const ActiveSet& computed);
   std::string first_bad_gradient(const ActiveSet& computed);
   LossSums running_sums() const;
   void save(TrainObserver& observer, bool best);
@@ -108,6 +113,7 @@ class Trainer {
   void evaluate(std::int64_t steps_done, TrainObserver& observer);
   bool evaluation_due(std::int64_t steps_done) const;
   bool stop_at_target() const;
+  void look_at_layers();
   MetricsRow row(std::int64_t steps_done);
   void report(const MetricsRow& row, TrainObserver& observer);
   void check_target(const MetricsRow& row);
@@ -117,6 +123,7 @@ class Trainer {
   std::unique_ptr<Network> network_;
   std::unique_ptr<LayerSampler> sampler_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LayerWatch> watch_;
   std::unique_ptr<DeviceSplit> train_;
   std::unique_ptr<DeviceSplit> test_;
   std::unique_ptr<Batcher> batcher_;

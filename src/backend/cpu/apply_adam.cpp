@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 
+#include "change.h"
 #include "cpu_backend.h"
 #include "parallel.h"
 
 namespace dropmuon::cpu {
 namespace {
 
-void update(const AdamItem& item, const AdamRule& rule, std::size_t begin, std::size_t end) {
+// Returns the sum of the squares of what was added to the values.
+double update(const AdamItem& item, const AdamRule& rule, std::size_t begin, std::size_t end) {
   float* value = item.value;
   float* first = item.first;
   float* second = item.second;
@@ -15,7 +17,8 @@ void update(const AdamItem& item, const AdamRule& rule, std::size_t begin, std::
   const AdamScalars scalars = *item.scalars;
   const float beta1 = rule.beta1;
   const float beta2 = rule.beta2;
-#pragma omp simd
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
   for (std::size_t i = begin; i < end; ++i) {
     const float g = grad[i];
     const float m = beta1 * first[i] + rule.first_weight * g;
@@ -24,16 +27,22 @@ void update(const AdamItem& item, const AdamRule& rule, std::size_t begin, std::
     second[i] = v;
     const float step =
         m * scalars.first_correction / (std::sqrt(v * scalars.second_correction) + rule.epsilon);
-    value[i] = value[i] * scalars.keep - scalars.learning_rate * step;
+    const float old = value[i];
+    value[i] = old * scalars.keep - scalars.learning_rate * step;
+    const double moved = static_cast<double>(value[i]) - static_cast<double>(old);
+    sum += moved * moved;
   }
+  return sum;
 }
 
 }  // namespace
 
 void CpuBackend::apply_adam(std::span<const AdamItem> items, const AdamRule& rule) {
   for (const AdamItem& item : items) {
-    for_chunks(item.size, threads_,
-               [&](std::size_t begin, std::size_t end) { update(item, rule, begin, end); });
+    const double squares = sum_chunks(item.size, threads_, [&](std::size_t begin, std::size_t end) {
+      return update(item, rule, begin, end);
+    });
+    note_change(item.change, squares);
   }
 }
 

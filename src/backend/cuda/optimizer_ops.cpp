@@ -18,6 +18,11 @@ static_assert(offsetof(kernels::AdamScalars, keep) == offsetof(AdamScalars, keep
 static_assert(offsetof(kernels::AdamScalars, second_correction) ==
               offsetof(AdamScalars, second_correction));
 
+static_assert(sizeof(kernels::Change) == sizeof(Change));
+static_assert(offsetof(kernels::Change, total) == offsetof(Change, total));
+
+kernels::Change* mirrored(Change* change) { return reinterpret_cast<kernels::Change*>(change); }
+
 kernels::SimpleNorm simple_norm(SimpleNorm norm) {
   switch (norm) {
     case SimpleNorm::max_abs:
@@ -88,9 +93,9 @@ void CudaBackend::apply_update(std::span<const UpdateItem> items) {
   list.reserve(items.size());
   for (const UpdateItem& item : items) {
     list.push_back({item.size, item.value, item.direction, item.scale, item.learning_rate,
-                    item.keep, item.dual_norm});
+                    item.keep, item.dual_norm, mirrored(item.change)});
   }
-  DM_CUDA(kernels::apply_update(list.data(), static_cast<int>(list.size()), stream_));
+  DM_CUDA(kernels::apply_update(list.data(), static_cast<int>(list.size()), scratch(), stream_));
 }
 
 void CudaBackend::apply_adam(std::span<const AdamItem> items, const AdamRule& rule) {
@@ -98,7 +103,8 @@ void CudaBackend::apply_adam(std::span<const AdamItem> items, const AdamRule& ru
   list.reserve(items.size());
   for (const AdamItem& item : items) {
     list.push_back({item.size, item.value, item.grad, item.first, item.second,
-                    reinterpret_cast<const kernels::AdamScalars*>(item.scalars)});
+                    reinterpret_cast<const kernels::AdamScalars*>(item.scalars),
+                    mirrored(item.change)});
   }
   DM_CUDA(kernels::apply_adam(list.data(), static_cast<int>(list.size()),
                               {.beta1 = rule.beta1,
@@ -106,7 +112,7 @@ void CudaBackend::apply_adam(std::span<const AdamItem> items, const AdamRule& ru
                                .first_weight = rule.first_weight,
                                .second_weight = rule.second_weight,
                                .epsilon = rule.epsilon},
-                              stream_));
+                              scratch(), stream_));
 }
 
 }  // namespace dropmuon::cuda
