@@ -64,6 +64,7 @@ TEST_CASE("a layer that puts out nothing but zeros is named at the end, and what
   REQUIRE(run_program("train -q " + sandbox.config() + " train.max_steps=1").code == 0);
   const std::string file = sandbox.only_run() + "/weights.safetensors";
   TensorFile weights = read_safetensors(Sandbox::read(file), file);
+  weights.metadata.clear();  // its checksums
   for (NamedTensor& tensor : weights.tensors) {
     if (tensor.name == "layers.1.bias") tensor.values.assign(tensor.values.size(), -1e4F);
   }

@@ -166,7 +166,7 @@ TEST_CASE("a layer that is never drawn, and one whose updates change nothing, ne
     CHECK_FALSE(frozen.result.layers[layer].steps_since_update.has_value());
   }
   // Drawn, but too little to change a bit of weights that are not zero; the biases are.
-  experiment.sampling = {};
+  experiment.sampling.scheme = SamplingScheme::full;
   experiment.optimizer = {.type = OptimizerType::sgd, .lr = 1e-30};
   const Watched tiny = watch(experiment);
   CHECK(tiny.result.unmoved_layers.empty());  // biases of 1e-30
@@ -195,6 +195,7 @@ TEST_CASE("moves are seen that are too small for a square in single precision") 
 TEST_CASE("layers that put out nothing but zeros are found, and what they starve") {
   Experiment experiment = small_experiment();
   experiment.train.max_steps = 3;
+  experiment.sampling.scheme = SamplingScheme::full;
   experiment.optimizer = {.type = OptimizerType::sgd, .lr = 0.01};
   const Watched run =
       watch(experiment, [](Trainer& trainer, Backend& backend) { silence(trainer, backend, 1); });
