@@ -167,7 +167,7 @@ class Pages(Base):
         self.assertIn(f"no difference can be claimed ({'; '.join(reasons)}).", page.text)
         self.assertIn("5 are the least", str(reasons))
         self.assertRegex(page.text, r"needs [\d.]+ times the steps of lr=0.05, scheme=full, and a step of it takes")
-        self.assertEqual(len(page.rows("runs")), 1 + 7)
+        self.assertEqual((len(page.rows("runs")), len(page.rows("layers"))), (1 + 7, 1 + 3 * 3))
         settings = {row[0]: row[1:] for row in page.rows("settings-table")}
         self.assertEqual(settings["optimizer.lr"], ["0.05", "1e-09", "0.05"])
         self.assertEqual(settings["seed"], ["0, 1, 2", "0", "0, 1, 2"])
@@ -188,35 +188,6 @@ class Pages(Base):
         self.assertEqual(counts.pop(f"uniform/{one.name}"), ["3", "2", "11"])
         self.assertEqual(set(map(tuple, counts.values())), {("0", "0", "0")})
         self.assertIn("went back to a checkpoint 2 times", page.text)
-
-    def test_every_layer_has_a_row_and_idle_ones_are_named(self):
-        header, *rows = self.page.rows("layers")
-        self.assertEqual(header, ["group", "layer", "updates", "‖ΔW‖ / ‖W‖", "steps since", "remarks"])
-        self.assertEqual(len(rows), 3 * 3)
-        self.assertEqual([row[1:3] for row in rows[:3]], [["1", "30"], ["2", "30"], ["3", "30"]])
-        for row in rows:
-            self.assertGreater(float(row[3]), 0.0)
-        folder = self.copy("idle")
-        for one, idle in zip(sorted(folder.glob("uniform/*")), ([2], [2, 3], [])):
-            summary = json.loads((one / "summary.json").read_text())
-            summary.update({"unmoved_layers": idle, "silent_layers": [1], "update_ratios": [None, 0.25, 0.5],
-                            "steps_since_update": [None, 3, 0]})
-            (one / "summary.json").write_text(json.dumps(summary))
-        page = self.report(folder)
-        self.assertIn("layer 1 put out nothing but zeros on the test set (3 of 3 runs), layer 2 never moved (2 of 3 runs), "
-                      "layer 3 never moved (1 of 3 runs)", page.text)
-        mine = [row for row in page.rows("layers") if row[-1]]
-        self.assertEqual([row[3:5] for row in mine[1:]], [["-", "-"], ["0.25", "3"], ["0.5", "0"]])
-
-    def test_runs_of_an_older_version_have_their_updates_alone(self):
-        folder = self.copy("older")
-        new = ("update_ratios", "steps_since_update", "unmoved_layers", "silent_layers")
-        for path in folder.glob("*/*/summary.json"):
-            summary = json.loads(path.read_text())
-            path.write_text(json.dumps({key: value for key, value in summary.items() if key not in new}))
-        page = self.report(folder)
-        self.assertEqual(page.rows("layers")[1][2:], ["30", "-", "-", ""])
-        self.assertNotIn("never moved", page.text)
 
     def test_runs_of_a_sweep_are_in_the_order_of_its_file(self):
         folder = self.copy("swept")
@@ -350,9 +321,6 @@ class Errors(Base):
         for counts in (None, "many", [1, "two"]):
             (bad / "summary.json").write_text(json.dumps({**summary, "layer_updates": counts}))
             self.assertIn("layer_updates", self.report(folder, code=65))
-        for key in ("update_ratios", "silent_layers"):
-            (bad / "summary.json").write_text(json.dumps({**summary, key: [1, "two"]}))
-            self.assertIn(key, self.report(folder, code=65))
 
     def test_a_standard_output_that_is_closed_or_full(self):
         for to, code, words in ((">&-", 0, r"\Z"), (">/dev/full", 73, r"report: cannot write to .*\n\Z")):
