@@ -108,10 +108,8 @@ std::vector<int> LayerWatch::silent(Evaluator& evaluator) {
       }
     }
     const std::vector<double> energy = squares(std::move(items));
-    bool finite = true;
     for (std::size_t k = 0; k < heard.size(); ++k) {
-      finite = finite && std::isfinite(energy[k]);
-      if (!finite || energy[k] != 0.0) heard[k] = true;
+      if (energy[k] != 0.0) heard[k] = true;  // NaN passes a ReLU, and is not 0
     }
     return std::find(heard.begin(), heard.end(), false) == heard.end() ? Look::no_further
                                                                        : Look::on;

@@ -30,8 +30,8 @@ class LayerWatch {
   std::vector<int> unmoved() const;
 
   // Layers, counted from 1, whose output behind ReLU and pooling is zero for all images of
-  // `evaluator`. Looks at as many as it takes to know, mostly one micro-batch. What comes behind
-  // numbers that are not finite is not judged.
+  // `evaluator`; what is not finite is not zero. Looks at as many as it takes to know, mostly one
+  // micro-batch.
   std::vector<int> silent(Evaluator& evaluator);
 
   // Steps done after the latest move of each layer; kNoMove before the first, or
