@@ -57,7 +57,8 @@ set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 
 find_package(CUDAToolkit 12.4)
 find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
-find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+# Python's wheel and the packages without development files have libcudnn.so.9 and no libcudnn.so.
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDNN_INCLUDE_DIR}/../lib)
 if(NOT CUDAToolkit_FOUND OR NOT TARGET CUDA::cublas)
   dropmuon_without_cuda("cuBLAS is missing")
 elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)

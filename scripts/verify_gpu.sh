@@ -1,228 +1,187 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# On a machine with an NVIDIA GPU: builds for it, runs every test natively, runs NVIDIA's compute-sanitizer,
-# trains the Fashion-MNIST pair, benches, and writes one report to attach to an issue. A step that fails is
-# reported and the others go on; the last line says which failed, and then the exit code is 1.
-#   scripts/verify_gpu.sh [--quick] [--skip-training] [--output FILE]
-# --quick: an incomplete look in minutes. Exit code 69: no GPU, or nothing to build with.
-# shellcheck disable=SC2317  # the steps are called by name
+# On a machine with an NVIDIA GPU: runs every test natively, runs NVIDIA's compute-sanitizer, trains a pair,
+# benches, and writes one report to attach to an issue. In a source tree it builds first; with a folder made
+# by scripts/gpu_bundle.sh it needs neither compiler, packages nor network. Every step is on disk when it
+# ends, so a run that is killed goes on where it was; --help says how.
 set -uo pipefail
 
 usage() {
-  echo "usage: scripts/verify_gpu.sh [--quick] [--skip-training] [--output FILE]" >&2
-  exit "${1:-2}"
+  cat <<'TEXT'
+usage: scripts/verify_gpu.sh [OPTION...]
+
+  --program DIR      a folder made by scripts/gpu_bundle.sh (default where this script lies in one)
+  --stage NAME|next  one stage, or what is next, for at most 9 minutes
+  --list             stages, their steps and how far they are
+  --quick            an incomplete look in minutes
+  --skip-training
+  --results DIR      where steps are kept; default: results in DIR, or build/gpu/report
+  --output FILE      the report
+  --again            forgets the steps that are there
+
+Exit codes: 0 all passed; 1 steps failed; 75 steps are left, the same command goes on with them;
+69 no GPU, or nothing to build with.
+TEXT
 }
 
-quick=0 training=1 report="gpu-report-$(uname -n)-$(date -u +%Y%m%dT%H%M%SZ).txt"
+die() { # CODE MESSAGE
+  echo "verify_gpu: $2" >&2
+  exit "$1"
+}
+
+quick=0 training=1 program_dir="" stage="" list=0 results="" again=0 report=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --quick) quick=1 ;;
     --skip-training) training=0 ;;
-    --output)
-      [ $# -ge 2 ] || usage
-      report=$2
+    --list) list=1 ;;
+    --again) again=1 ;;
+    --program | --stage | --results | --output)
+      [ $# -ge 2 ] || die 2 "$1 needs a value; --help shows all"
+      case "$1" in
+        --program) program_dir=$(realpath -m "$2") ;;
+        --stage) stage=$2 ;;
+        --results) results=$(realpath -m "$2") ;;
+        --output) report=$(realpath -m "$2") ;;
+      esac
       shift
       ;;
-    -h | --help) usage 0 ;;
-    *) usage ;;
+    -h | --help) usage && exit 0 ;;
+    *) die 2 "unknown argument '$1'; --help shows all" ;;
   esac
   shift
 done
-[[ $report == /* ]] || report=$PWD/$report
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
-absent() {
-  echo "verify_gpu: $1" >&2
-  exit 69
-}
-
-first_file() { # FILE...: the first that exists
-  local file
-  for file in "$@"; do
-    [ -e "$file" ] && echo "$file" && return
-  done
-  return 1
-}
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/verify_gpu_steps.sh
+. "$scripts/verify_gpu_steps.sh"
+[ -n "$program_dir" ] || [ ! -e "$scripts/../files.tar.gz" ] || program_dir=$(dirname "$scripts")
+stages=(start build tests memcheck racecheck synccheck initcheck training bench cpu)
+nvcc="" cudnn="" dataset=fashion-mnist
+if [ -n "$program_dir" ]; then
+  [ -x "$program_dir/run" ] || die 66 "no program in $program_dir; scripts/gpu_bundle.sh makes such a folder"
+  where=folder home=$program_dir program=$program_dir/dropmuon
+  [ -e "$home/data/fashion-mnist" ] || [ ! -e "$home/data/mnist" ] || dataset=mnist
+  cd "$home" || exit
+else
+  where=tree
+  cd "$scripts/.." || exit
+  home=$PWD/build/gpu program=$PWD/build/gpu/dropmuon
+fi
+results=${results:-$home/$([ $where = folder ] && echo results || echo report)}
+report=${report:-$results/report.txt}
+case " ${stages[*]} next  " in
+  *" $stage "*) ;;
+  *) die 2 "--stage '$stage': expected next or one of ${stages[*]}" ;;
+esac
 
 gpu=$(nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader 2>/dev/null) || gpu=""
 gpu=${gpu%%$'\n'*}
-[ -n "$gpu" ] || absent "no GPU: nvidia-smi is missing or finds none"
-capability=${gpu##*, }
-nvcc=$(command -v nvcc || first_file "${CUDA_PATH:-/usr/local/cuda}/bin/nvcc") ||
-  absent "nvcc is missing; put the CUDA toolkit's bin folder into PATH or its root into CUDA_PATH"
-toolkit=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
-cudnn=$(first_file "${CUDNN_INCLUDE_DIR:-/nowhere}/cudnn_version.h" "$toolkit"/include/cudnn_version.h \
-  "$toolkit"/targets/*/include/cudnn_version.h /usr/include/cudnn_version.h /usr/include/*/cudnn_version.h) ||
-  absent "cuDNN's headers are missing; CUDNN_INCLUDE_DIR names their folder"
+[ -n "$gpu" ] || [ $list = 1 ] || die 69 "no GPU: nvidia-smi is missing or finds none"
+toolkit=${CUDA_PATH:-/usr/local/cuda}
+if [ $where = tree ]; then
+  nvcc=$(command -v nvcc || first_file "$toolkit/bin/nvcc") ||
+    die 69 "nvcc is missing; put the CUDA toolkit's bin folder into PATH or its root into CUDA_PATH"
+  toolkit=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
+  wheels=$(python3 -c 'import site; print(" ".join([*site.getsitepackages(), site.getusersitepackages()]))' 2>/dev/null)
+  # shellcheck disable=SC2046,SC2086  # several folders
+  cudnn=$(first_file "${CUDNN_INCLUDE_DIR:-/nowhere}/cudnn_version.h" "$toolkit"/include/cudnn_version.h \
+    "$toolkit"/targets/*/include/cudnn_version.h /usr/include/cudnn_version.h /usr/include/*/cudnn_version.h \
+    $(printf '%s/nvidia/cudnn/include/cudnn_version.h ' $wheels)) ||
+    die 69 "cuDNN's headers are missing; CUDNN_INCLUDE_DIR names their folder"
+fi
 sanitizer=$(command -v compute-sanitizer || first_file "$toolkit"/bin/compute-sanitizer)
+export where home program results quick gpu nvcc cudnn dataset sanitizer
 
-folder=build/gpu
-program=$folder/dropmuon
-logs=$folder/report
-jobs=$(nproc)
-failed=() skipped=() passed=0
-mkdir -p "$logs" && : >"$report" || exit 73
+[ $again = 0 ] || rm -rf "${results:?}/steps"
+mkdir -p "$results/steps" || die 73 "cannot write into $results"
+exec 9>"$results/lock" || exit 73
+! command -v flock >/dev/null || [ $list = 1 ] || flock -n 9 || die 73 "another verify_gpu.sh is at work in $results"
 
-say() { printf '== %s (%d s)\n' "$*" "$SECONDS"; }
+# The steps of one stage, by add: the limit is in seconds; with a + a step cut by it goes on in the next try.
+names=() limits=() lines=() commands=()
 
-write() { printf '%s\n' "$@" >>"$report"; }
-
-step() { # NAME LINES COMMAND...: the last LINES lines of its output go into the report
-  local name=$1 lines=$2 code=0 log began=$SECONDS
-  shift 2
-  log="$logs/${name//[^a-z0-9_]/-}.log"
-  say "$name"
-  "$@" >"$log" 2>&1 </dev/null || code=$?
-  if [ "$code" -eq 0 ]; then
-    passed=$((passed + 1))
-    write "" "## $name: passed ($((SECONDS - began)) s)" ""
-  else
-    failed+=("$name")
-    write "" "## $name: FAILED, exit code $code ($((SECONDS - began)) s)" ""
-    tail -n 5 "$log"
-  fi
-  tail -n "$lines" "$log" >>"$report"
-  return "$code"
+add() { # NAME LIMIT LINES COMMAND...: the last LINES lines of its output go into the report
+  names+=("$1") limits+=("$2") lines+=("$3")
+  commands+=("$(printf '%q ' "${@:4}")")
 }
 
-skip() { # NAME REASON
-  say "$1: not run, $2"
-  write "" "## $1: NOT RUN, $2"
-  skipped+=("$1")
+leave_out() { # NAME REASON
+  add "$1" 0 0 "$2"
 }
 
-system() {
-  uname -srm
-  sed -n 's/^PRETTY_NAME=//p' /etc/os-release
-  sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort | uniq -c
-  git describe --always --dirty 2>/dev/null
-  nvidia-smi
-  nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total,clocks.max.sm,clocks.max.mem,power.limit \
-    --format=csv
-  "$nvcc" --version | tail -n 2
-  awk '/#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) / {print $2, $3}' "$cudnn"
-  cmake --version | head -n 1
-  c++ --version | head -n 1
-}
-
-configure() {
-  local preset="sm_${capability/./}" options=(-DDROPMUON_CUDA=ON -DDROPMUON_GPU_TESTS=ON)
-  grep -q "\"name\": \"$preset\"" CMakePresets.json || {
-    preset=release
-    options+=(-DCMAKE_CUDA_ARCHITECTURES=native)
-  }
-  options+=(-DCUDNN_INCLUDE_DIR="$(dirname "$cudnn")")
-  CUDACXX=$nvcc cmake --preset "$preset" -B "$folder" "${options[@]}"
-}
-
-attribute() { # NAME FILE: a number of ctest's JUnit summary
-  sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p; /[[:space:]]$1=/q" "$2"
-}
-
-tests() { # CTEST OPTION...
-  local summary code=0
-  summary="$PWD/$logs/tests.junit.xml"
-  rm -f "$summary"
-  ctest --test-dir "$folder" --no-tests=error --output-on-failure --output-junit "$summary" "$@" || code=$?
-  [ -s "$summary" ] && echo "$(attribute tests "$summary") tests, $(attribute failures "$summary") failed," \
-    "$(attribute skipped "$summary") skipped"
-  return "$code"
-}
-
-sanitize() { # TOOL PROGRAM [TESTS]
-  DROPMUON_TEST_DEVICE=cuda timeout 3000 "$sanitizer" --tool "$1" --error-exitcode 9 "$folder/tests/$2" "${@:3}"
-}
-
-race() { # PRECISION EPOCHS TARGET LEAST: both runs must reach the test accuracy LEAST
-  local runs="$logs/runs" name="race-$1"
-  rm -rf "${runs:?}/$name" # runs of an earlier build are no evidence
-  scripts/wallclock.sh configs/fashion-mnist/muon.yaml configs/fashion-mnist/drop_muon.yaml --name "$name" \
-    --seeds 1 --target "train/accuracy=$3" --program "$program" "runs_dir=$runs" device=cuda precision="$1" \
-    train.epochs="$2" train.eval_every_steps=39 train.target.stop_at_target=false || return
-  "$program" compare "$runs/$name" --format json >"$logs/race-$1.json" || return
-  python3 -c '
-import json, sys
-for group in json.load(open(sys.argv[1]))["groups"]:
-    for run in group["runs"]:
-        accuracy = run["final_test_accuracy"]
-        print(run["name"], "test accuracy", accuracy)
-        if not accuracy >= float(sys.argv[2]):
-            sys.exit(f"{accuracy} is less than {sys.argv[2]}")' "$logs/race-$1.json" "$4"
-}
-
-bench() { # CONFIG PRECISION GRAPHS
-  local json="$logs/bench-$1-$2-$3.json" options=(--precision "$2")
-  [ "$3" = true ] || options+=(--no-graphs)
-  "$program" bench "configs/fashion-mnist/$1.yaml" --json device=cuda precision="$2" graphs="$3" >"$json" || return
-  scripts/kernel_costs.py --compare "$json" "${options[@]}" || return
-  [ "$3" = true ] && [ "$quick" = 0 ] || return 0
-  "$program" bench "configs/fashion-mnist/$1.yaml" device=cuda precision="$2" graphs="$3"
-}
-
-run_tests() {
-  step "tests on the gpu" 40 tests -j 4 -R "^gpu "
-  [ "$quick" = 1 ] || step "other tests" 40 tests -j "$jobs" -E "^gpu "
-}
-
-run_sanitizer() {
-  local tool
+plan_sanitizer() { # TOOL
+  local file files
   if [ -z "$sanitizer" ]; then
-    skip "compute-sanitizer" "it is not installed (it comes with the CUDA toolkit)"
+    leave_out "$1" "compute-sanitizer is not installed (it comes with the CUDA toolkit)"
     return
   fi
-  for tool in memcheck racecheck synccheck initcheck; do
-    step "$tool of the kernels" 15 sanitize "$tool" test_kernels
-    [ "$quick" = 0 ] || return
-    [ "$tool" = initcheck ] && continue  # what it finds inside cuDNN and cuBLAS is not ours
-    step "$tool of the backend" 15 sanitize "$tool" test_cuda "CPU and GPU*"
+  [ "$quick" = 0 ] || [ "$1" = memcheck ] || return
+  # One piece per file of tests: all of them in one go take longer than some machines give.
+  files=$(test_program test_kernels -# --list-tags 2>/dev/null 9>&- | grep -o '\[#[^]]*\]')
+  for file in ${files:-'[#*]'}; do
+    add "$1 of kernels $(tr -d '[]#' <<<"$file")" 480 6 sanitize "$1" test_kernels -# "$file"
+  done
+  [ "$1" != initcheck ] && [ "$quick" = 0 ] || return # what it finds inside cuDNN and cuBLAS is not ours
+  files=$(test_program test_cuda -# --list-tags 2>/dev/null 9>&- | grep -o '\[#[^]]*\]')
+  for file in ${files:-'[#*]'}; do
+    add "$1 of the backend $(tr -d '[]#' <<<"$file")" 480 6 sanitize "$1" test_cuda -# "CPU and GPU*$file"
   done
 }
 
-run_training() {
+plan_training() {
   local precision
   if [ "$training" = 0 ]; then
-    skip "training" "--skip-training"
+    leave_out training "--skip-training"
     return
   fi
-  step "data" 5 scripts/get_data.sh fashion-mnist || { skip "training" "no data"; return; }
+  add data 480 5 data
   for precision in fp32 bf16; do
     if [ "$quick" = 1 ]; then
-      step "training in $precision" 25 race "$precision" 1 0.80 0.75
+      add "training in $precision" 480+ 25 race "$precision" 1 0.80 0.75
     else
-      step "training in $precision" 25 race "$precision" 5 0.92 0.90
+      add "training in $precision" 480+ 25 race "$precision" 5 0.92 0.90
     fi
   done
 }
 
-run_benches() {
-  local config precision graphs
-  for config in muon paper; do
-    for precision in fp32 tf32 bf16; do
-      for graphs in true false; do
-        [ "$quick" = 1 ] && [ "$graphs" = false ] && continue
-        step "bench of $config in $precision, graphs $graphs" 40 bench "$config" "$precision" "$graphs"
+plan() { # STAGE
+  local room config precision graphs
+  names=() limits=() lines=() commands=()
+  case "$1" in
+    start) add system 60 80 system ;;
+    build)
+      [ $where = tree ] || { add info 120 20 "$program" info && return; }
+      add packages 480+ 5 packages
+      add configure 480 15 configure
+      add build 480+ 15 build
+      add info 120 20 "$program" info
+      ;;
+    tests)
+      for room in kernels backend engine optim training cuda; do
+        add "tests of $room" 480 30 tests "test_$room" "~[cpu]"
       done
-    done
-  done
+      ;;
+    memcheck | racecheck | synccheck | initcheck) plan_sanitizer "$1" ;;
+    training) plan_training ;;
+    bench)
+      for config in muon paper; do
+        for precision in fp32 tf32 bf16; do
+          for graphs in true false; do
+            [ "$quick" = 1 ] && [ "$graphs" = false ] && continue
+            add "bench of $config in $precision, graphs $graphs" 300 40 bench "$config" "$precision" "$graphs"
+          done
+        done
+      done
+      ;;
+    cpu)
+      [ $where = tree ] && [ "$quick" = 0 ] || return 0
+      for room in core dataset runner cli; do
+        add "ordinary tests of $room" 480 40 room "$room"
+      done
+      ;;
+  esac
 }
 
-write "dropmuon on $gpu, $(date -u '+%Y-%m-%d %H:%M UTC')$([ "$quick" = 1 ] && echo ', --quick')"
-write "Predictions of kernels/README.md are for an H100; \"times\" is measured over predicted."
-step "system" 80 system
-scripts/install_packages.sh build data test || skip "packages" "not all of scripts/packages.txt can be installed here"
-if step "configure" 15 configure && step "build" 15 cmake --build "$folder" -j "$jobs"; then
-  step "info" 20 "$program" info
-  run_tests
-  run_sanitizer
-  run_training
-  run_benches
-else
-  skip "everything else" "there is no program"
-fi
-
-summary="verify_gpu: $passed steps passed, ${#failed[@]} failed"
-[ ${#failed[@]} -eq 0 ] || summary+=": $(printf '%s; ' "${failed[@]}" | sed 's/; $//')"
-[ ${#skipped[@]} -eq 0 ] || summary+="; not run: $(printf '%s; ' "${skipped[@]}" | sed 's/; $//')"
-write "" "$summary"
-echo "$summary; report: $report"
-[ ${#failed[@]} -eq 0 ] && [ -x "$program" ]
+# shellcheck source=scripts/verify_gpu_run.sh
+. "$scripts/verify_gpu_run.sh"
