@@ -39,6 +39,19 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 hash_of_input() { sha256sum | cut -d ' ' -f 1; }
 
+# An answer about what is not to be seen would be wrong.
+require_readable() { # FOLDER
+  local file
+  if [[ -d $1 && ! (-r $1 && -x $1) ]]; then
+    die 66 "$1 cannot be read: permission denied"
+  fi
+  for file in $files; do
+    for file in "$1/$file" "$1/$file.gz"; do
+      [[ ! -f $file || -r $file ]] || die 66 "$file cannot be read: permission denied"
+    done
+  done
+}
+
 # The hash of a file's uncompressed content; the plain file is preferred, as by the loader.
 content_hash() { # FILE, without .gz
   if [[ -f $1 ]]; then
@@ -109,11 +122,29 @@ from_cifar_archive() { # FOLDER URL
   rm "$archive"
 }
 
+# Behind a link: the files go where it points, be that another disk; what was there is kept there.
+fill_linked_folder() { # FOLDER
+  local old entry
+  old=$target/old-$(date -u +%Y%m%dT%H%M%SZ)
+  for entry in "$target"/*; do
+    [[ -e $entry ]] || continue
+    mkdir -p "$old"
+    mv "$entry" "$old"
+  done
+  [[ ! -d $old ]] || echo "the other files that were there are now in $old"
+  mv "$1"/* "$target"
+}
+
 # Moves a complete folder into place in one step; what was there before is kept beside it.
 install_folder() { # FOLDER SOURCE
   local old
   echo "$2" >"$1/SOURCE"
   chmod -R u+rwX,go+rX "$1"
+  if [[ -L $target ]]; then
+    fill_linked_folder "$1"
+    echo "$name: $target, from: $2"
+    return
+  fi
   if [[ -e $target ]] && ! rmdir "$target" 2>/dev/null; then
     old=$target.old-$(date -u +%Y%m%dT%H%M%SZ)
     mv "$target" "$old"
@@ -154,14 +185,25 @@ for tool in sha256sum gzip tar; do
   have "$tool" || die 69 "needs the program $tool"
 done
 
+require_readable "$target"
 if all_official "$target"; then
-  [[ -f $target/SOURCE ]] || echo "files that were already there" >"$target/SOURCE"
-  echo "$name: $target is complete and official already, from: $(cat "$target/SOURCE")"
+  origin="files that were already there"
+  if [[ -r $target/SOURCE ]]; then
+    origin=$(cat "$target/SOURCE")
+  else # a note for next time, where this user may leave one
+    { echo "$origin" >"$target/SOURCE"; } 2>/dev/null || true
+  fi
+  echo "$name: $target is complete and official already, from: $origin"
   exit 0
 fi
 
+if [[ -L $target && ! -d $target ]]; then
+  die 73 "$target is a link that leads to no folder; make that folder or remove the link"
+fi
 mkdir -p "$dest" 2>/dev/null || die 73 "cannot make the folder $dest"
-work=$(mktemp -d "$dest/.get_data.XXXXXX" 2>/dev/null) || die 73 "cannot write into $dest"
+place=$dest
+[[ ! -L $target ]] || place=$target
+work=$(mktemp -d "$place/.get_data.XXXXXX" 2>/dev/null) || die 73 "cannot write into $place"
 trap 'rm -rf "$work"' EXIT
 
 case "$name" in

@@ -32,8 +32,15 @@ DeviceSplit::DeviceSplit(Backend& backend, const Dataset& dataset, const Split& 
            "normalisation of {} channels for {}", dataset.mean.size(), channels);
   images_.upload(split.images.data());
   labels_.upload(split.labels.data());
-  mean_.upload(dataset.mean.data());
-  inverse_std_.upload(dataset.inverse_std.data());
+  set_normalization({dataset.mean, dataset.inverse_std});
+}
+
+void DeviceSplit::set_normalization(const Normalization& normalization) {
+  DM_CHECK(
+      normalization.mean.size() == mean_.size() && normalization.inverse_std.size() == mean_.size(),
+      "normalisation of {} channels for {}", normalization.mean.size(), mean_.size());
+  mean_.upload(normalization.mean.data());
+  inverse_std_.upload(normalization.inverse_std.data());
 }
 
 void DeviceSplit::gather(int n, const std::int32_t* indices, const Augmentation* augmentation,

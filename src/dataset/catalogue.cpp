@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // From a name to a checked data set.
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 
+#include "likely_file.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/sha256.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/dataset/cifar.h>
 #include <dropmuon/dataset/dataset.h>
 #include <dropmuon/dataset/idx.h>
@@ -28,13 +31,14 @@ class Folder {
   }
 
   DataFile read(const std::string& name) {
-    std::optional<DataFile> file = read_data_file(path_ + "/" + name);
-    if (!file) {
-      const std::string where = options_.root == "data" ? "" : " " + options_.root;
-      fail(ExitCode::missing_input,
-           "{}/{} is missing (plain or with .gz); `scripts/get_data.sh {}{}` gets it", path_, name,
-           options_.dataset, where);
-    }
+    // Kaggle's archives have folders of that name.
+    std::error_code ignored;
+    const bool is_folder = std::filesystem::is_directory(path_ + "/" + name, ignored);
+    const std::string hint =
+        is_folder ? hint_of_likely_file(options_.root, options_.dataset, name) : "";
+    std::optional<DataFile> file;
+    if (hint.empty()) file = read_data_file(path_ + "/" + name);
+    if (!file) missing(name, hint);
     const std::string hash = sha256(std::as_bytes(std::span(file->bytes)));
     check_identity(*file, name, hash);
     dataset_.hashes.emplace_back(name, hash);
@@ -42,6 +46,14 @@ class Folder {
   }
 
  private:
+  [[noreturn]] void missing(const std::string& name, const std::string& hint) const {
+    const std::string where = options_.root == "data" ? "" : " " + shell_quoted(options_.root);
+    fail(ExitCode::missing_input,
+         "{}/{} is missing (plain or with .gz){}; `scripts/get_data.sh {}{}` gets it", path_, name,
+         hint.empty() ? hint_of_likely_file(options_.root, options_.dataset, name) : hint,
+         options_.dataset, where);
+  }
+
   // An official file under another name would load, and every result from it would be wrong.
   void check_identity(const DataFile& file, const std::string& name, const std::string& hash) {
     const auto files = official_files();

@@ -21,8 +21,8 @@ struct Header {
 constexpr Header kImagesHeader{kImagesMagic, 16, "images"};
 constexpr Header kLabelsHeader{kLabelsMagic, 8, "labels"};
 
-std::uint32_t big_endian(const DataFile& file, std::size_t offset) {
-  const std::uint8_t* b = file.bytes.data() + offset;
+std::uint32_t big_endian(const std::vector<std::uint8_t>& bytes, std::size_t offset) {
+  const std::uint8_t* b = bytes.data() + offset;
   return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
 }
 
@@ -39,13 +39,13 @@ std::uint32_t check_header(const DataFile& file, const Header& header) {
     fail(ExitCode::bad_data, "{}: offset {}: expected a header of {} bytes, the file ends here",
          file.path, file.bytes.size(), header.bytes);
   }
-  const std::uint32_t magic = big_endian(file, 0);
+  const std::uint32_t magic = big_endian(file.bytes, 0);
   if (magic != header.magic) {
     fail(ExitCode::bad_data,
          "{}: offset 0: expected the magic number 0x{:08x} of {}, found 0x{:08x}{}", file.path,
          header.magic, header.content, magic, likely_reason(magic));
   }
-  const std::uint32_t count = big_endian(file, 4);
+  const std::uint32_t count = big_endian(file.bytes, 4);
   if (count == 0) {
     fail(ExitCode::bad_data, "{}: offset 4: expected at least one of {}, found zero", file.path,
          header.content);
@@ -54,7 +54,7 @@ std::uint32_t check_header(const DataFile& file, const Header& header) {
 }
 
 int check_side(const DataFile& file, std::size_t offset, std::string_view what) {
-  const std::uint32_t side = big_endian(file, offset);
+  const std::uint32_t side = big_endian(file.bytes, offset);
   if (side == 0 || side > kMaxSide) {
     fail(ExitCode::bad_data, "{}: offset {}: expected an image {} of 1 to {}, found {}", file.path,
          offset, what, kMaxSide, side);
@@ -77,7 +77,32 @@ void check_length(const DataFile& file, const Header& header, std::uint64_t cont
   }
 }
 
+// The entries of `entry_bytes` each that a header promises, if it could be that of a good file.
+std::optional<int> promised(const DataHead& head, const Header& header, std::size_t entry_bytes) {
+  if (head.bytes.size() < header.bytes || big_endian(head.bytes, 0) != header.magic) {
+    return std::nullopt;
+  }
+  const std::uint64_t count = big_endian(head.bytes, 4);
+  const std::uint64_t size = header.bytes + count * entry_bytes;
+  const bool is_good = count > 0 && size <= kMaxDataFileBytes && head.size.value_or(size) == size;
+  return is_good ? std::optional(static_cast<int>(count)) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<IdxPromise> peek_idx_images(const DataHead& head) {
+  if (head.bytes.size() < kImagesHeader.bytes) return std::nullopt;
+  const std::uint32_t height = big_endian(head.bytes, 8);
+  const std::uint32_t width = big_endian(head.bytes, 12);
+  if (std::min(height, width) == 0 || std::max(height, width) > kMaxSide) return std::nullopt;
+  const auto count = promised(head, kImagesHeader, std::size_t{height} * width);
+  if (!count) return std::nullopt;
+  return IdxPromise{{static_cast<int>(height), static_cast<int>(width), 1}, *count};
+}
+
+std::optional<int> peek_idx_labels(const DataHead& head) {
+  return promised(head, kLabelsHeader, 1);
+}
 
 IdxImages parse_idx_images(const DataFile& file) {
   const std::uint64_t count = check_header(file, kImagesHeader);

@@ -21,10 +21,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 // Random pixels and labels: timing does not depend on what the images show.
-Dataset random_dataset(const std::string& name, int count) {
-  const DatasetInfo info = dataset_info(name);
+Dataset random_dataset(const DatasetInfo& info, int count) {
   Dataset data;
-  data.name = name;
   data.image = info.image;
   data.classes = info.classes;
   Random random(0, Purpose::synthetic_data, 0);
@@ -121,7 +119,8 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   Experiment experiment = config.experiment;
   experiment.sampling.truncate = Truncate::yes;
   const int batch = experiment.train.batch_size;
-  Trainer trainer(*backend, experiment, random_dataset(experiment.data.dataset, batch));
+  const DatasetInfo info = dataset_info(experiment.data);
+  Trainer trainer(*backend, experiment, random_dataset(info, batch));
   const int depth = trainer.network().depth();
   OrthogonalizeTimer orthogonalize(*backend, trainer.network(), experiment.optimizer);
 
@@ -130,6 +129,7 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
                      .precision = device.precision,
                      .graphs = device.graphs,
                      .dataset = experiment.data.dataset,
+                     .image = info.image,
                      .channels = experiment.model.channels,
                      .batch_size = batch,
                      .micro_batch = trainer.micro_batch()};
@@ -163,9 +163,10 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
 }
 
 std::string to_text(const BenchResult& result) {
-  std::string out =
-      fmt::format("{}\nbatch {}, micro-batch {}, fp32 FMA peak {:.0f} GFLOP/s\n\n", result.device,
-                  result.batch_size, result.micro_batch, result.peak_flops / 1e9);
+  std::string out = fmt::format(
+      "{}\nimages of {}x{}x{}, batch {}, micro-batch {}, fp32 FMA peak {:.0f} GFLOP/s\n\n",
+      result.device, result.image.height, result.image.width, result.image.channels,
+      result.batch_size, result.micro_batch, result.peak_flops / 1e9);
   out +=
       "start   GFLOP  computed   step ms (min .. max)        GFLOP/s  of peak  computed  time share"
       "  FLOP share  forward  backward  optimizer ms\n";
@@ -209,6 +210,7 @@ std::string to_json(const BenchResult& result) {
   json["precision"] = result.precision;
   json["graphs"] = result.graphs;
   json["dataset"] = result.dataset;
+  json["image"] = {result.image.height, result.image.width, result.image.channels};
   json["channels"] = result.channels;
   json["batch_size"] = result.batch_size;
   json["micro_batch"] = result.micro_batch;

@@ -96,19 +96,18 @@ std::vector<PlannedScheme> plan_schemes(const SamplingOptions& configured,
 // What a device with memory of its own will hold, or the process at its peak, on top of what is
 // resident now: either while the data set moves to the device, when the training images exist
 // twice, or in training.
-double predict_peak(const Backend& backend, const Network& network, const DatasetInfo& info,
-                    int train_count) {
+double predict_peak(const Backend& backend, const Network& network, const DatasetInfo& info) {
   double filters = 0.0;
   for (const LayerCost& cost : network.costs()) filters += cost.filter_bytes;
   const auto bytes = [&](int images) {
     return static_cast<double>(info.image.size()) * static_cast<double>(images);
   };
   constexpr double kPackedCopies = 4.0;  // forward, backward, gradient sum, one term
-  const double resident_set = bytes(train_count) + bytes(info.test_count);
+  const double resident_set = bytes(info.train_count) + bytes(info.test_count);
   if (backend.info().memory_bytes > 0) {
     return resident_set + static_cast<double>(backend.allocated_bytes());
   }
-  const double loading = resident_set + bytes(train_count);
+  const double loading = resident_set + bytes(info.train_count);
   const double training =
       resident_set + static_cast<double>(backend.allocated_bytes()) + kPackedCopies * filters;
   return resident_bytes() + std::max(loading, training);
@@ -118,18 +117,18 @@ double predict_peak(const Backend& backend, const Network& network, const Datase
 
 Plan make_plan(const RunConfig& config) {
   const Experiment& e = config.experiment;
-  const DatasetInfo info = dataset_info(e.data.dataset);
-  const int limit = e.data.train_limit;
-  const int train_count = limit > 0 ? std::min(limit, info.train_count) : info.train_count;
+  const DatasetInfo info = dataset_info(e.data);
+  const int train_count = info.train_count;
   if (e.train.batch_size > train_count) {
-    fail(ExitCode::bad_config, "train.batch_size: {} is larger than the {} training images",
-         e.train.batch_size, train_count);
+    fail(ExitCode::bad_config, "train.batch_size: {} is larger than the {} training images{}",
+         e.train.batch_size, train_count,
+         info.source == InfoSource::assumed ? " of the official files" : "");
   }
   const std::unique_ptr<Backend> backend = make_backend(config.device);
   const auto network = build_network(e.model, {info.image, info.classes}, *backend);
   const auto optimizer = make_optimizer(e.optimizer, *backend, network->params(), network->depth());
 
-  Plan plan;
+  Plan plan{.data = info};
   plan.layers = plan_layers(*network);
   const std::vector<LayerCost> costs = network->costs();
   plan.starts = plan_starts(costs);
@@ -148,7 +147,7 @@ Plan make_plan(const RunConfig& config) {
   const int sizes[] = {plan.micro_batch};
   network->prepare(sizes);
   plan.device = describe(backend->info());
-  plan.peak_bytes = predict_peak(*backend, *network, info, train_count);
+  plan.peak_bytes = predict_peak(*backend, *network, info);
   return plan;
 }
 

@@ -30,7 +30,8 @@ std::string to_text(const Plan& plan) {
     out += fmt::format("{:<22}  {:>16.2f}  {:>27.3f}\n", scheme.name, scheme.mean_flops / 1e6,
                        scheme.speed_up);
   }
-  out += fmt::format("\nbatch {} in micro-batches of {}, {} steps per epoch, {} steps, {}FLOP\n",
+  out += fmt::format("\n{}\n", to_text(plan.data));
+  out += fmt::format("batch {} in micro-batches of {}, {} steps per epoch, {} steps, {}FLOP\n",
                      plan.batch_size, plan.micro_batch, plan.steps_per_epoch, plan.total_steps,
                      human_count(plan.total_flops));
   out += fmt::format("peak memory about {} on {}\n", human_bytes(plan.peak_bytes), plan.device);
@@ -56,6 +57,11 @@ std::string to_json(const Plan& plan) {
     json["schemes"].push_back(
         {{"name", scheme.name}, {"mean_flops", scheme.mean_flops}, {"speed_up", scheme.speed_up}});
   }
+  const DatasetInfo& data = plan.data;
+  json["data"] = {{"train_images", data.train_count},
+                  {"test_images", data.test_count},
+                  {"image", {data.image.height, data.image.width, data.image.channels}},
+                  {"assumed", data.source == InfoSource::assumed}};
   json["parameters"] = plan.parameters;
   json["batch_size"] = plan.batch_size;
   json["micro_batch"] = plan.micro_batch;

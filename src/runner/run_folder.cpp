@@ -5,8 +5,8 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <regex>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -61,7 +61,8 @@ RunFolder RunFolder::create(const RunConfig& config) {
 
 RunFolder RunFolder::open(const std::string& path) {
   std::error_code ignored;
-  if (!fs::is_regular_file(fs::path(path) / "config.yaml", ignored)) {
+  const std::string config = path + "/config.yaml";
+  if (!FileSystem::real().exists(config) || !fs::is_regular_file(config, ignored)) {
     fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml)", path);
   }
   return RunFolder(fs::path(path).string());
@@ -73,6 +74,7 @@ RunFolder RunFolder::latest(const RunConfig& config) {
   std::pair<bool, std::string> newest;  // unfinished ones first; the names begin with the time
   std::size_t others = 0;
   std::error_code ignored;
+  if (FileSystem::real().exists(parent.string())) FileSystem::real().list(parent.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
     const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
     if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
@@ -94,7 +96,8 @@ RunFolder RunFolder::latest(const RunConfig& config) {
 }
 
 std::string RunFolder::status() const {
-  std::ifstream stream(file("STATUS"));
+  FileSystem& files = FileSystem::real();
+  std::istringstream stream(files.exists(file("STATUS")) ? files.read_file(file("STATUS")) : "");
   std::string word;
   stream >> word;
   return word;

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "layer_report.h"
+#include "resume_check.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/sha256.h>
@@ -37,6 +39,11 @@ Dataset without_images(const Dataset& data) {
   about.verdict = data.verdict;
   about.hashes = data.hashes;
   return about;
+}
+
+std::string describe(const Normalization& n) {
+  return fmt::format("mean {:.4f}, inverse deviation {:.4f}", fmt::join(n.mean, " "),
+                     fmt::join(n.inverse_std, " "));
 }
 
 std::string describe(Network& network) {
@@ -151,9 +158,10 @@ struct Setup {
   std::optional<SavedWeights> initial;  // train.init_from, once it is taken
 };
 
-Setup set_up(const RunConfig& config) {
+// `loaded`: the data set of the configuration, if it is there already.
+Setup set_up(const RunConfig& config, std::optional<Dataset> loaded) {
   Setup setup{.backend = make_backend(config.device)};
-  Dataset data = load_dataset(config.experiment.data);
+  Dataset data = loaded ? std::move(*loaded) : load_dataset(config.experiment.data);
   setup.about = without_images(data);
   setup.data = describe(data);
   setup.trainer = std::make_unique<Trainer>(*setup.backend, config.experiment, std::move(data));
@@ -165,6 +173,12 @@ void take_initial_weights(Setup& setup, const Experiment& experiment) {
   setup.initial = read_weights(*experiment.train.init_from);
   set_weights(setup.initial->tensors, setup.initial->source, setup.trainer->network(),
               *setup.backend);
+  if (!setup.initial->normalization) return;
+  const Normalization measured = setup.trainer->normalization();
+  setup.trainer->set_normalization(*setup.initial->normalization, setup.initial->source);
+  if (setup.trainer->normalization() == measured) return;
+  log::info("images are normalised as for these weights: {}; by these training images: {}",
+            describe(setup.trainer->normalization()), describe(measured));
 }
 
 enum class Restored { no, yes };
@@ -192,19 +206,6 @@ void mark_if_best(CheckpointStore& checkpoints, const Trainer& trainer) {
 std::string describe(const SavedWeights& weights) {
   return fmt::format("{} sha256 {}", weights.file,
                      sha256(FileSystem::real().read_file(weights.file)));
-}
-
-// One document for the first process, a line for each later one.
-void note_provenance(const RunFolder& folder, const std::string& document) {
-  if (!std::filesystem::exists(folder.file("provenance.json"))) {
-    folder.write("provenance.json", document);
-    return;
-  }
-  const std::string path = folder.file("provenance_resume.jsonl");
-  std::string lines = std::filesystem::exists(path) ? FileSystem::real().read_file(path) : "";
-  lines.resize(lines.rfind('\n') + 1);  // a power cut may have torn the last one
-  folder.write("provenance_resume.jsonl",
-               lines + nlohmann::ordered_json::parse(document).dump() + "\n");
 }
 
 RunHeader header_of(const RunFolder& folder, const RunConfig& config, const DeviceInfo& device,
@@ -251,7 +252,9 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
     facts.initial_weights = describe(*setup.initial);
     setup.initial->tensors.clear();
   }
-  note_provenance(folder, provenance_json(facts, backend.info(), setup.about, command));
+  const std::string provenance = provenance_json(facts, backend.info(), setup.about, command);
+  if (restored == Restored::yes) warn_if_elsewhere(folder.path(), provenance);
+  note_provenance(folder.path(), provenance);
   view.on_begin(header_of(folder, config, backend.info(), setup.data, trainer));
   const std::int64_t steps_done = trainer.steps_done();
   std::optional<EventFile> events;
@@ -265,7 +268,8 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   const TrainResult result = trainer.run(observer);
   observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {
-    save_weights(folder.file("weights.safetensors"), trainer.network(), backend);
+    save_weights(folder.file("weights.safetensors"), trainer.network(), trainer.normalization(),
+                 backend);
   }
   folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
   folder.set_status(std::string(name_of(result.status)));
@@ -302,7 +306,7 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
 
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
                       const RunControl& control, RunView& view) {
-  Setup setup = set_up(config);
+  Setup setup = set_up(config, std::nullopt);
   take_initial_weights(setup, config.experiment);
   const RunFolder folder = RunFolder::create(config);
   const FolderLock lock(folder.path());
@@ -323,7 +327,13 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
     log::info("{}: {} already", path, status);
     return status == "done" ? ExitCode::ok : ExitCode::diverged;
   }
-  const auto begin = [&] { return set_up(config); };
+  // A run that has begun keeps its folder as it is until its data are found to be here.
+  std::optional<Dataset> data;
+  if (std::filesystem::exists(folder.file("provenance.json"))) {
+    data = load_dataset(config.experiment.data);
+    require_same_data(folder.path(), *data);
+  }
+  const auto begin = [&] { return set_up(config, std::move(data)); };
   return train_noting_failure(folder, config, command, begin, control, view);
 }
 

@@ -2,8 +2,12 @@
 #include "checkpoint_files.h"
 
 #include <array>
+#include <cerrno>
+
+#include <unistd.h>
 
 #include "checkpoint_manifest.h"
+#include "normalization_metadata.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon {
@@ -13,18 +17,20 @@ constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kState = "state.json";
 
-// Inside a folder that is there, whatever cannot be read is damage.
+// Inside a folder that is there, whatever cannot be read is damage, unless it only may not be read.
 std::string read_part(FileSystem& files, const std::string& path) {
   try {
     return files.read_file(path);
   } catch (const Error& error) {
+    if (::access(path.c_str(), R_OK) != 0 && errno == EACCES) throw;
     fail(ExitCode::bad_data, "{}", error.what());
   }
 }
 
-std::vector<NamedTensor> read_tensors(const FileRecord& record, const std::string& content,
-                                      const std::string& path) {
-  std::vector<NamedTensor> tensors = read_safetensors(content, path).tensors;
+TensorFile read_tensors(const FileRecord& record, const std::string& content,
+                        const std::string& path) {
+  TensorFile file = read_safetensors(content, path);
+  const std::vector<NamedTensor>& tensors = file.tensors;
   if (tensors.size() != record.tensors.size()) {
     fail(ExitCode::bad_data, "{}: {} tensors, the manifest says {}", path, tensors.size(),
          record.tensors.size());
@@ -36,7 +42,7 @@ std::vector<NamedTensor> read_tensors(const FileRecord& record, const std::strin
            name);
     }
   }
-  return tensors;
+  return file;
 }
 
 }  // namespace
@@ -44,8 +50,10 @@ std::vector<NamedTensor> read_tensors(const FileRecord& record, const std::strin
 std::vector<PackedFile> pack(const Checkpoint& checkpoint) {
   const auto metadata = std::map<std::string, std::string>{
       {"config_hash", checkpoint.config_hash}, {"step", std::to_string(checkpoint.step)}};
+  auto of_weights = metadata;
+  if (checkpoint.normalization) add_normalization(*checkpoint.normalization, of_weights);
   std::vector<PackedFile> files = {
-      {kWeights, write_safetensors({checkpoint.weights, metadata})},
+      {kWeights, write_safetensors({checkpoint.weights, of_weights})},
       {kOptimizer, write_safetensors({checkpoint.optimizer, metadata})},
       {kState, checkpoint.state}};
   const Manifest manifest{checkpoint.step,
@@ -71,8 +79,12 @@ Checkpoint unpack(FileSystem& files, const std::string& folder) {
     const std::string file = folder + "/" + record.name;
     std::string content = read_part(files, file);
     verify_record(record, content, folder);
-    if (i == 0) checkpoint.weights = read_tensors(record, content, file);
-    if (i == 1) checkpoint.optimizer = read_tensors(record, content, file);
+    if (i == 0) {
+      TensorFile weights = read_tensors(record, content, file);
+      checkpoint.normalization = find_normalization(weights.metadata, file);
+      checkpoint.weights = std::move(weights.tensors);
+    }
+    if (i == 1) checkpoint.optimizer = read_tensors(record, content, file).tensors;
     if (i == 2) checkpoint.state = std::move(content);
   }
   return checkpoint;

@@ -102,6 +102,7 @@ std::optional<CheckpointStore::Loaded> CheckpointStore::load_newest(
              loaded.checkpoint.step);
       }
     } catch (const Error& error) {
+      if (error.code() == ExitCode::missing_input) throw;  // whole perhaps, but not for this user
       loaded.damaged.push_back({loaded.folder, error.what()});
       continue;
     }

@@ -95,14 +95,14 @@ namespace {
 // Keeps the first lines of a file up to the first whose step is later, or none, or that has no end.
 void keep_lines(const std::string& path, std::int64_t steps_done, std::int64_t logged_step,
                 const std::function<std::int64_t(const std::string&)>& step_of) {
-  std::ifstream in(path);
+  FileSystem& files = FileSystem::real();
+  std::istringstream in(files.exists(path) ? files.read_file(path) : "");
   std::string kept;
   std::int64_t last = 0;
   for (std::string line; std::getline(in, line) && !in.eof() && step_of(line) <= steps_done;) {
     last = step_of(line);
     kept += line + "\n";
   }
-  in.close();
   if (last < logged_step) {
     fail(ExitCode::bad_data,
          "{}: expected the rows up to step {}, found them up to {}; put the file back, or start "

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // From header to tensors: every byte of the file belongs to exactly one thing.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -64,24 +65,49 @@ std::uint64_t byte_size(const HeaderEntry& entry, const std::string& path) {
   return empty ? 0 : size;
 }
 
-// Tensors lie in the order of the header, each beginning where the one before ended.
-void check_place(const HeaderEntry& entry, std::uint64_t expected, std::uint64_t available,
-                 const std::string& path) {
+std::string range_of(const HeaderEntry& entry) {
+  return fmt::format("lies at {}..{}", entry.offsets->at(0), entry.offsets->at(1));
+}
+
+// Whether its place is one for this tensor, whatever the others are.
+void check_range(const HeaderEntry& entry, std::uint64_t available, const std::string& path) {
   const std::uint64_t begin = entry.offsets->at(0);
   const std::uint64_t end = entry.offsets->at(1);
-  const std::string range = fmt::format("lies at {}..{}", begin, end);
+  const std::string range = range_of(entry);
   if (begin > end) bad(path, entry, range + ": it ends before it begins");
   if (end > available) bad(path, entry, fmt::format("{} of {} bytes", range, available));
+}
+
+// Each tensor begins where the one before it in the file ended.
+void check_begin(const HeaderEntry& entry, std::uint64_t expected, const std::string& path) {
+  const std::uint64_t begin = entry.offsets->at(0);
   if (begin < expected) {
     bad(path, entry,
-        fmt::format("{}: it overlaps the tensors before it, which end at {}, or is out of order",
-                    range, expected));
+        fmt::format("{}: it overlaps the tensors before it, which end at {}", range_of(entry),
+                    expected));
   }
-  if (begin > expected) bad(path, entry, fmt::format("{}: a hole from {} on", range, expected));
+  if (begin > expected) {
+    bad(path, entry, fmt::format("{}: a hole from {} on", range_of(entry), expected));
+  }
+}
+
+void check_size(const HeaderEntry& entry, const std::string& path) {
+  const std::uint64_t found = entry.offsets->at(1) - entry.offsets->at(0);
   const std::uint64_t size = byte_size(entry, path);
-  if (end - begin != size) {
-    bad(path, entry, fmt::format("{}: {} bytes, its shape takes {}", range, end - begin, size));
+  if (found != size) {
+    bad(path, entry, fmt::format("{}: {} bytes, its shape takes {}", range_of(entry), found, size));
   }
+}
+
+// By place in the file. The order of the keys is free: other programs sort them by name.
+std::vector<HeaderEntry*> in_order(Header& header) {
+  std::vector<HeaderEntry*> entries;
+  for (HeaderEntry& entry : header.entries) entries.push_back(&entry);
+  std::stable_sort(entries.begin(), entries.end(), [](const HeaderEntry* a, const HeaderEntry* b) {
+    return std::pair(a->offsets->at(0), a->offsets->at(1)) <
+           std::pair(b->offsets->at(0), b->offsets->at(1));
+  });
+  return entries;
 }
 
 }  // namespace
@@ -92,10 +118,15 @@ TensorFile read_safetensors(std::string_view bytes, const std::string& path) {
   const std::string_view data = bytes.substr(sizeof(std::uint64_t) + text.size());
   TensorFile file;
   file.metadata = std::move(header.metadata);
-  std::uint64_t used = 0;
-  for (HeaderEntry& entry : header.entries) {
+  for (const HeaderEntry& entry : header.entries) {
     check_dtype(entry, path);
-    check_place(entry, used, data.size(), path);
+    check_range(entry, data.size(), path);
+  }
+  std::uint64_t used = 0;
+  for (HeaderEntry* place : in_order(header)) {
+    HeaderEntry& entry = *place;
+    check_begin(entry, used, path);
+    check_size(entry, path);
     NamedTensor tensor;
     tensor.shape.assign(entry.shape->begin(), entry.shape->end());
     tensor.values.resize((entry.offsets->at(1) - used) / sizeof(float));

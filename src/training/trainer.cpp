@@ -60,6 +60,7 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   optimizer_ =
       make_optimizer(experiment_.optimizer, backend, network_->params(), network_->depth());
 
+  normalization_ = {dataset.mean, dataset.inverse_std};
   train_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.train);
   dataset.train = {};
   test_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.test);

@@ -131,7 +131,8 @@ Checkpoint Trainer::checkpoint() {
       {"backward_seconds", phases_.backward},
       {"optimizer_seconds", phases_.optimizer},
   };
-  Checkpoint checkpoint{.step = steps_done_, .state = state.dump(2)};
+  Checkpoint checkpoint{
+      .step = steps_done_, .state = state.dump(2), .normalization = normalization_};
   for (const Param& param : network_->params()) {
     checkpoint.weights.push_back(
         download(backend_, param.name, dimensions(param.shape), param.value, param.size()));
@@ -143,8 +144,23 @@ Checkpoint Trainer::checkpoint() {
   return checkpoint;
 }
 
+void Trainer::set_normalization(const Normalization& normalization, const std::string& source) {
+  if (normalization == normalization_) return;
+  if (normalization.mean.size() != normalization_.mean.size()) {
+    fail(ExitCode::bad_data, "{}: constants of normalisation for {} channels, the images have {}",
+         source, normalization.mean.size(), normalization_.mean.size());
+  }
+  normalization_ = normalization;
+  train_->set_normalization(normalization);
+  test_->set_normalization(normalization);
+}
+
 void Trainer::restore(const Checkpoint& checkpoint) {
   restore_tensors(checkpoint);
+  if (checkpoint.normalization) {
+    set_normalization(*checkpoint.normalization,
+                      fmt::format("the checkpoint of step {}", checkpoint.step));
+  }
   try {
     const Json state = Json::parse(checkpoint.state);
     const auto updates = state.at("layer_updates").get<std::vector<std::int64_t>>();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "normalization_metadata.h"
 #include <dropmuon/core/crc32c.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
@@ -41,7 +42,7 @@ std::string checksum(const NamedTensor& tensor) {
 }
 
 // Files from elsewhere have no sums; those of save_weights() have one for each tensor.
-std::vector<NamedTensor> verified(TensorFile file, const std::string& path) {
+SavedWeights verified(TensorFile file, const std::string& path) {
   const auto& sums = file.metadata;
   const bool is_ours = std::any_of(sums.begin(), sums.end(),
                                    [](const auto& entry) { return entry.first.starts_with(kSum); });
@@ -52,24 +53,31 @@ std::vector<NamedTensor> verified(TensorFile file, const std::string& path) {
     fail(ExitCode::bad_data, "{}: {} is damaged: its CRC-32C is {}, the one noted is {}", path,
          tensor.name, checksum(tensor), expected);
   }
-  return std::move(file.tensors);
+  return {std::move(file.tensors), path, path, find_normalization(file.metadata, path)};
 }
 
 // "": the current folder.
 std::string or_here(const fs::path& folder) { return folder.empty() ? "." : folder.string(); }
 
+// Throws Error(missing_input) with the reason where that cannot be seen.
+bool is_there(const fs::path& path) { return FileSystem::real().exists(path.string()); }
+
 std::string file_in(const std::string& checkpoint) { return checkpoint + "/weights.safetensors"; }
+
+SavedWeights of(Checkpoint checkpoint, const std::string& source, const std::string& file) {
+  return {std::move(checkpoint.weights), source, file, std::move(checkpoint.normalization)};
+}
 
 // The sums of a checkpoint's file are in the manifest beside it.
 SavedWeights read_weights_file(const std::string& path) {
   std::error_code ignored;
   const fs::path whole = fs::absolute(path, ignored);
   const fs::path folder = whole.parent_path();
-  if (whole.filename() == "weights.safetensors" && fs::exists(folder / "manifest.json", ignored)) {
+  if (whole.filename() == "weights.safetensors" && is_there(folder / "manifest.json")) {
     const CheckpointStore store(folder.parent_path().string(), 1);
-    return {store.load(folder.string()).weights, path, path};
+    return of(store.load(folder.string()), path, path);
   }
-  return {verified(read_safetensors(FileSystem::real().read_file(path), path), path), path, path};
+  return verified(read_safetensors(FileSystem::real().read_file(path), path), path);
 }
 
 SavedWeights newest(const std::string& checkpoints) {
@@ -78,13 +86,15 @@ SavedWeights newest(const std::string& checkpoints) {
     fail(ExitCode::missing_input, "no weights and no checkpoint in {}", checkpoints);
   }
   warn_of_damage(*loaded);
-  return {std::move(loaded->checkpoint.weights), loaded->folder, file_in(loaded->folder)};
+  return of(std::move(loaded->checkpoint), loaded->folder, file_in(loaded->folder));
 }
 
 }  // namespace
 
-void save_weights(const std::string& path, Network& network, const Backend& backend) {
+void save_weights(const std::string& path, Network& network, const Normalization& normalization,
+                  const Backend& backend) {
   TensorFile file;
+  add_normalization(normalization, file.metadata);
   for (const Param& param : network.params()) {
     NamedTensor tensor{param.name, sides(param.shape), std::vector<float>(param.size())};
     backend.download(tensor.values.data(), param.value, param.size() * sizeof(float));
@@ -118,13 +128,13 @@ SavedWeights read_weights(const std::string& path) {
     if (!best) fail(ExitCode::missing_input, "no checkpoint in {} is marked as the best", beside);
     at = *best;
   }
-  if (fs::exists(at / "manifest.json", ignored)) {
+  if (is_there(at / "manifest.json")) {
     const CheckpointStore store(or_here(at.parent_path()), 1);
-    return {store.load(at.string()).weights, at.string(), file_in(at.string())};
+    return of(store.load(at.string()), at.string(), file_in(at.string()));
   }
-  if (fs::exists(at / "latest", ignored)) return newest(at.string());
+  if (is_there(at / "latest")) return newest(at.string());
   const std::string final_weights = file_in(at.string());
-  if (fs::exists(final_weights, ignored)) return read_weights(final_weights);
+  if (is_there(final_weights)) return read_weights(final_weights);
   return newest((at / "checkpoints").string());
 }
 

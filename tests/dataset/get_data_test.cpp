@@ -129,3 +129,57 @@ TEST_CASE("get_data.sh takes the official files from a mirror, once, and keeps w
   CHECK(sandbox.run("mnist") == 0);
   CHECK(sandbox.out().find("complete and official already") != std::string::npos);
 }
+
+TEST_CASE("get_data.sh answers for folders that it may not or should not write to") {
+  const std::string root = real_root("fashion-mnist");
+  if (root.empty()) {
+    WARN("skipped: no Fashion-MNIST here, scripts/get_data.sh fashion-mnist gets it");
+    return;
+  }
+  Sandbox sandbox;
+  const std::string target = sandbox.destination() + "/fashion-mnist";
+  namespace fs = std::filesystem;
+  SECTION("complete, and read-only") {
+    fs::create_directories(target);
+    for (const OfficialFile& file : official_files()) {
+      if (file.dataset != "fashion-mnist") continue;
+      for (const char* end : {"", ".gz"}) {
+        const std::string from = root + "/fashion-mnist/" + std::string(file.name) + end;
+        if (fs::exists(from)) fs::copy_file(from, target + "/" + std::string(file.name) + end);
+      }
+    }
+    fs::create_directory_symlink("/proc/1/no-such", target + "/SOURCE");  // for root, too
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+    CHECK(sandbox.err().empty());
+  }
+  SECTION("a link that leads nowhere") {
+    fs::create_directories(sandbox.destination());
+    fs::create_directory_symlink("gone", target);
+    CHECK(sandbox.run("fashion-mnist") == 73);
+    CHECK(lines_of(sandbox.err()) == 1);
+    CHECK(sandbox.err().find("is a link that leads to no folder") != std::string::npos);
+  }
+  SECTION("a link to another place: the files land there") {
+    const std::string scratch = sandbox.destination() + "-scratch";
+    const bool has_others = GENERATE(false, true);
+    fs::create_directories(scratch);
+    fs::create_directories(sandbox.destination());
+    if (has_others) write(scratch + "/train-images-idx3-ubyte", {1, 2, 3});
+    fs::create_directory_symlink(scratch, target);
+    sandbox.add_curl("name=${url##*/}; from='" + root +
+                     "/fashion-mnist'/${name%.gz}; if [[ -f $from ]]; then gzip -1 <\"$from\"; "
+                     "else cat \"$from.gz\"; fi >\"$file\"");
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(fs::is_symlink(target));
+    CHECK(fs::exists(scratch + "/train-images-idx3-ubyte.gz"));
+    CHECK(fs::exists(scratch + "/SOURCE"));
+    std::size_t entries = 0;
+    for (const auto& entry : fs::directory_iterator(scratch)) {
+      entries += entry.path().filename().string().starts_with(".") ? 100 : 1;
+    }
+    CHECK(entries == (has_others ? 6 : 5));
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+  }
+}

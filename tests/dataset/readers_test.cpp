@@ -62,6 +62,25 @@ TEST_CASE("highly packed and empty gzip files unpack") {
   CHECK(read_data_file(folder / "empty")->bytes.empty());
 }
 
+TEST_CASE("the members of a gzip file are read one after another, and zeros may follow") {
+  const TempFolder folder;
+  const Bytes bytes = idx_images(40, 9, 7);
+  for (const std::ptrdiff_t cut : {0, 1, 16, 1000}) {
+    const Bytes first(bytes.begin(), bytes.begin() + cut);
+    const Bytes rest(bytes.begin() + cut, bytes.end());
+    write(folder / "file.gz", joined(joined(gzip(first), gzip(rest)), gzip({})));
+    CHECK((read_data_file(folder / "file")->bytes == bytes));
+    write(folder / "file.gz", joined(joined(gzip(first), gzip(rest)), Bytes(1024, 0)));
+    CHECK((read_data_file(folder / "file")->bytes == bytes));
+    CHECK(read_data_head(folder / "file", 16)->bytes == Bytes(bytes.begin(), bytes.begin() + 16));
+  }
+  // The limit is on all of them together.
+  write(folder / "file.gz", joined(gzip(Bytes(600, 1)), gzip(Bytes(600, 1))));
+  CHECK(read_data_file(folder / "file", 1200)->bytes.size() == 1200);
+  expect_error(ExitCode::bad_data, {"offset 1199 of the unpacked", "at most 1199 bytes"},
+               [&] { read_data_file(folder / "file", 1199); });
+}
+
 TEST_CASE("the size limit holds for plain and for unpacked content") {
   const TempFolder folder;
   write(folder / "plain", Bytes(1000, 1));
@@ -86,8 +105,17 @@ TEST_CASE("damaged gzip files are refused with the offset of the damage") {
       {"half", Bytes(good.begin(), good.begin() + good.size() / 2), {"truncated gzip"}},
       {"checksum cut off", resized(good, -8), {"truncated gzip"}},
       {"last byte cut off", resized(good, -1), {"truncated gzip", std::to_string(good.size() - 1)}},
-      {"one trailing byte", resized(good, 1), {"offset " + size, "1 trailing bytes"}},
-      {"two members", joined(good, good), {"offset " + size, size + " trailing bytes"}},
+      {"one trailing byte", joined(good, {9}), {"offset " + size, "1 trailing bytes"}},
+      {"zeros, then a byte", joined(good, {0, 0, 9}), {"offset " + size, "3 trailing bytes"}},
+      {"half a member's mark", joined(good, {0x1f}), {"offset " + size, "1 trailing bytes"}},
+      {"second member cut", joined(good, resized(good, -1)), {"truncated gzip"}},
+      {"second member's mark alone", joined(good, {0x1f, 0x8b}), {"truncated gzip"}},
+      {"second member damaged",
+       joined(good, with_byte(good, good.size() - 8, good[good.size() - 8] ^ 1)),
+       {"damaged gzip", "incorrect data check"}},
+      {"bytes after two members",
+       joined(joined(good, good), {9}),
+       {"offset " + std::to_string(2 * good.size()), "1 trailing bytes"}},
       {"not gzip at all", bytes, {"damaged gzip", "incorrect header check"}},
       {"wrong method", with_byte(good, 2, 7), {"damaged gzip", "unknown compression method"}},
       {"checksum wrong",

@@ -55,7 +55,7 @@ TEST_CASE("weights survive a round trip and a damaged file is refused") {
   };
   const auto first = build(1);
   const std::string path = folder / "w.safetensors";
-  save_weights(path, *first, *backend);
+  save_weights(path, *first, {{0.25F}, {4.0F}}, *backend);
   const auto second = build(2);
   load(path, *second, *backend);
   for (std::size_t p = 0; p < first->params().size(); ++p) {
@@ -99,7 +99,7 @@ TEST_CASE("weights that cannot be written leave the old file alone") {
   const auto backend = test_backend();
   const auto network = build_network({.channels = {3}}, {{6, 6, 1}, 10}, *backend);
   try {
-    save_weights("/proc/no-such-folder/w", *network, *backend);
+    save_weights("/proc/no-such-folder/w", *network, {{0.25F}, {4.0F}}, *backend);
     FAIL("written");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::cannot_write);

@@ -206,7 +206,7 @@ const Edit kEdits[] = {
     {"[0,24]", "[0,0]", "0 bytes, its shape takes 24"},
     {"[0,24]", "[0,23]", "23 bytes, its shape takes 24"},
     {"[24,28]", "[20,24]", "'b' lies at 20..24: it overlaps"},
-    {"[24,28]", "[0,4]", "'b' lies at 0..4: it overlaps"},
+    {"[24,28]", "[0,4]", "'a' lies at 0..24: it overlaps"},
     {"[24,28]", "[23,27]", "'b' lies at 23..27: it overlaps"},
     {"[24,28]", "[25,28]", "'b' lies at 25..28: a hole from 24 on"},
     {"[24,28]", "[28,28]", "'b' lies at 28..28: a hole from 24 on"},

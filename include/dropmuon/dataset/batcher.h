@@ -7,6 +7,7 @@
 
 #include <dropmuon/backend/buffer.h>
 #include <dropmuon/dataset/dataset.h>
+#include <dropmuon/dataset/normalization.h>
 
 namespace dropmuon {
 
@@ -20,6 +21,9 @@ class DeviceSplit {
  public:
   DeviceSplit(Backend& backend, const Dataset& dataset, const Split& split);
   int count() const { return count_; }
+
+  // Other constants than the data set's, for as many channels.
+  void set_normalization(const Normalization& normalization);
 
   // x (n, H, W, C) and y (n) from indices (device memory, n); augmentation may be null.
   void gather(int n, const std::int32_t* indices, const Augmentation* augmentation, float* x,

@@ -42,13 +42,25 @@ struct DatasetOptions {
 const std::vector<std::string>& dataset_names();
 
 // What is known of a set without its files; throws Error(bad_config) for an unknown name.
+enum class InfoSource { files, assumed };
 struct DatasetInfo {
   ImageShape image;
   int classes = 10;
   int train_count = 0;
   int test_count = 0;
+  InfoSource source = InfoSource::assumed;
+  std::string folder;  // where the files are or would be; "" of a set without files
 };
 DatasetInfo dataset_info(const std::string& name);
+
+// What load_dataset(options) would find, train_limit included, from the headers and sizes of the
+// files alone; if not all of them are there, what the official ones would give. Throws as
+// load_dataset() does for files whose headers or sizes it would refuse.
+DatasetInfo dataset_info(const DatasetOptions& options);
+
+// "60000 training and 10000 test images of 28x28x1 in data/mnist", or that this is so if the files
+// are the official ones.
+std::string to_text(const DatasetInfo& info);
 
 // Files are looked for in <root>/<name>/, plain or with .gz. Throws Error(missing_input) saying how
 // to get them, Error(bad_data) naming file and offset, Error(bad_config) for an unknown name.

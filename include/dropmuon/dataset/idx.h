@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <dropmuon/core/shape.h>
@@ -20,5 +21,14 @@ struct IdxImages {
 // Error(bad_data) naming file and offset.
 IdxImages parse_idx_images(const DataFile& file);
 std::vector<std::uint8_t> parse_idx_labels(const DataFile& file);
+
+// What the first 16 or 8 bytes of such a file promise; nothing if the parsers above would refuse
+// them, or the file's size.
+struct IdxPromise {
+  ImageShape image;
+  int count = 0;
+};
+std::optional<IdxPromise> peek_idx_images(const DataHead& head);
+std::optional<int> peek_idx_labels(const DataHead& head);
 
 }  // namespace dropmuon

@@ -11,6 +11,7 @@ namespace dropmuon {
 struct Normalization {
   std::vector<float> mean;         // per channel, in [0, 1]
   std::vector<float> inverse_std;  // 1 / standard deviation; 1 if all pixels are equal
+  bool operator==(const Normalization&) const = default;
 };
 
 // Over all pixels of images (..., C). Sums are exact integers, so the result does not depend on

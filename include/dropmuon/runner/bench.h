@@ -36,6 +36,7 @@ struct BenchResult {
   std::string precision;
   bool graphs = false;
   std::string dataset;
+  ImageShape image;  // of its files, or of the official ones if they are not here
   std::vector<int> channels;
   int batch_size = 0;
   int micro_batch = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <dropmuon/dataset/dataset.h>
 #include <dropmuon/engine/cost.h>
 #include <dropmuon/runner/config.h>
 
@@ -30,6 +31,7 @@ struct PlannedScheme {
 };
 
 struct Plan {
+  DatasetInfo data;  // of the files, or of the official ones if they are not here
   std::vector<PlannedLayer> layers;
   std::vector<PlannedStart> starts;    // s = 0 .. depth-1
   std::vector<PlannedScheme> schemes;  // every sampling scheme, the configured one first
@@ -43,6 +45,7 @@ struct Plan {
   std::string device;
 };
 
+// Reads no more of the data than headers and sizes. Throws as load_dataset() does for bad ones.
 Plan make_plan(const RunConfig& config);
 std::string to_text(const Plan& plan);
 std::string to_json(const Plan& plan);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/dataset/normalization.h>
 #include <dropmuon/training/safetensors.h>
 
 namespace dropmuon {
@@ -19,6 +20,7 @@ struct Checkpoint {
   std::string state;  // JSON text of the scalars, made by the trainer, stored to the byte
   std::vector<NamedTensor> weights;
   std::vector<NamedTensor> optimizer;
+  std::optional<Normalization> normalization{};  // none in those of older programs
 };
 
 struct DamagedCheckpoint {

@@ -18,7 +18,7 @@ struct NamedTensor {
 };
 
 struct TensorFile {
-  std::vector<NamedTensor> tensors;             // in the order of the file
+  std::vector<NamedTensor> tensors;             // in the order of their bytes in the file
   std::map<std::string, std::string> metadata;  // "__metadata__" of the header
 };
 
@@ -26,10 +26,10 @@ struct TensorFile {
 std::string write_safetensors(const TensorFile& file);
 
 // Refuses whatever write_safetensors would not write: a header that is too long, is no JSON, has
-// unknown, repeated, missing or mistyped entries; tensors that overlap, leave holes, are out of
-// order, end outside the file or have another size than their shape; bytes that belong to no
-// tensor. Throws Error(bad_data) naming `path`, tensor and what is wrong. White space in the header
-// is free.
+// unknown, repeated, missing or mistyped entries; tensors that overlap, leave holes, end outside
+// the file or have another size than their shape; bytes that belong to no tensor. Throws
+// Error(bad_data) naming `path`, tensor and what is wrong. White space and the order of the keys in
+// the header are free.
 TensorFile read_safetensors(std::string_view bytes, const std::string& path);
 
 }  // namespace dropmuon

@@ -84,6 +84,12 @@ class Trainer {
   Evaluation evaluate_train_sample() { return train_evaluator_->run(*network_); }
   Evaluation evaluate_test() { return test_evaluator_->run(*network_); }
 
+  // What every image is normalised with: the constants of the training images, unless the weights
+  // came with others; restore() takes the checkpoint's.
+  const Normalization& normalization() const { return normalization_; }
+  // Throws Error(bad_data), naming `source`, for another number of channels.
+  void set_normalization(const Normalization& normalization, const std::string& source);
+
   Network& network() { return *network_; }
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_per_epoch() const { return batcher_->steps_per_epoch(); }
@@ -124,6 +130,7 @@ class Trainer {
   std::unique_ptr<LayerSampler> sampler_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<LayerWatch> watch_;
+  Normalization normalization_;
   std::unique_ptr<DeviceSplit> train_;
   std::unique_ptr<DeviceSplit> test_;
   std::unique_ptr<Batcher> batcher_;

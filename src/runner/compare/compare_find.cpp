@@ -12,6 +12,7 @@
 #include "../sweep/sweep_definition.h"
 #include "../sweep/sweep_label.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/runner/compare.h>
 
 namespace dropmuon {
@@ -24,8 +25,7 @@ bool is_run_folder(const fs::path& folder) {
   int marks = 0;
   for (const char* name :
        {"config.yaml", "provenance.json", "metrics.jsonl", "summary.json", "STATUS"}) {
-    std::error_code ignored;
-    if (fs::exists(folder / name, ignored)) ++marks;
+    if (FileSystem::real().exists((folder / name).string())) ++marks;
   }
   return marks >= 2;
 }
@@ -120,7 +120,7 @@ std::vector<std::string> runs_in_order(const std::vector<std::string>& paths) {
 
 std::vector<std::string> find_run_folders(const std::string& path) {
   std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) {
+  if (!FileSystem::real().exists(path) || !fs::is_directory(path, ignored)) {
     fail(ExitCode::missing_input, "no folder {}; expected run folders or folders of runs",
          one_line(path));
   }

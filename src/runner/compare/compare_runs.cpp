@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <nlohmann/json.hpp>
 
 #include "../config/config_schema.h"
 #include "../config/config_text.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/compare.h>
 
@@ -47,11 +46,9 @@ class RunReader {
   }
 
   std::string text_of(const std::string& file) const {
-    std::ifstream stream(run_.folder + "/" + file, std::ios::binary);
-    if (!stream) bad(file, "cannot be opened; is it missing?");
-    std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (stream.bad()) bad(file, "cannot be read");
-    return text;
+    const std::string path = run_.folder + "/" + file;
+    if (!FileSystem::real().exists(path)) bad(file, "is missing");
+    return FileSystem::real().read_file(path);
   }
 
   Json object_in(const std::string& file, const std::string& text, const std::string& where) const {
@@ -184,8 +181,7 @@ RunOrigin RunReader::origin_in(const std::string& file, const Json& json) const 
 // that, before it did anything.
 void RunReader::read_resumes() {
   const std::string file = "provenance_resume.jsonl";
-  std::error_code ignored;
-  if (!fs::exists(run_.folder + "/" + file, ignored)) return;
+  if (!FileSystem::real().exists(run_.folder + "/" + file)) return;
   const std::string text = text_of(file);
   std::size_t line = 1;
   std::size_t begin = 0;

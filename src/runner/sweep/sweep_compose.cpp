@@ -8,6 +8,7 @@
 #include "../config/config_schema.h"
 #include "../config/config_text.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
 
 namespace dropmuon {
 namespace {
@@ -42,8 +43,7 @@ std::string SweepComposer::file_of(const SweepBase& base) const {
 void SweepComposer::load(const SweepBase& base) {
   const std::string file = file_of(base);
   if (bases_.contains(file)) return;
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) {
+  if (!FileSystem::real().exists(file)) {
     const TextError error(base.at, fmt::format("base: no file {}; a base is looked for where the "
                                                "sweep file is",
                                                one_line(file)));

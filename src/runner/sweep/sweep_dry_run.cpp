@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -40,13 +41,14 @@ class Estimator {
     return cost;
   }
 
-  std::string devices() const {
+  std::string basis() const {
     std::string text;
     for (const auto& [key, rate] : rates_) {
       text += rate.flops > 0.0 ? fmt::format("peak {}FLOP/s, measured now on {}\n",
                                              human_count(rate.flops), rate.device)
                                : fmt::format("times unknown: {}\n", rate.device);
     }
+    for (const std::string& assumption : assumptions_) text += assumption + "\n";
     return text;
   }
 
@@ -81,6 +83,7 @@ class Estimator {
     try {
       const Plan planned = make_plan(config);
       entry->second = {.steps = planned.total_steps, .flops = planned.total_flops};
+      if (planned.data.source == InfoSource::assumed) assumptions_.insert(to_text(planned.data));
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("job '{}': {}", job.label, error.what()));
     }
@@ -89,6 +92,7 @@ class Estimator {
 
   std::map<std::string, Rate> rates_;
   std::map<std::string, Cost> plans_;
+  std::set<std::string> assumptions_;  // about data that are not here
 };
 
 // The word in STATUS, or what is true if that cannot be: "running" outlives a process that is
@@ -145,7 +149,7 @@ std::string dry_run_text(const Sweep& sweep) {
       "{:<8}  {:>9}  {:>9}  {:>9}  {:>10}  job\n{}{}\n"
       "{}evaluation, loading and saving come on top\n",
       sweep.name, sweep.jobs.size(), sweep.folder, "status", "steps", "left", "FLOP", "at least",
-      rows, sum, estimator.devices());
+      rows, sum, estimator.basis());
 }
 
 }  // namespace dropmuon

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <dropmuon/core/error.h>
 #include <dropmuon/runner/run_folder.h>
 #include <dropmuon/training/metrics.h>
 
@@ -75,13 +76,23 @@ void update_progress(JobReport& job) {
   if (speed) job.images_per_second = speed;
 }
 
-std::int64_t planned_steps(const RunConfig& config) {
+std::int64_t StepPlanner::steps(const RunConfig& config) {
   const TrainOptions& train = config.experiment.train;
-  const int limit = config.experiment.data.train_limit;
-  const int all = dataset_info(config.experiment.data.dataset).train_count;
-  const int count = limit > 0 ? std::min(limit, all) : all;
-  const std::int64_t steps = std::int64_t{count / train.batch_size} * train.epochs;
+  const std::int64_t steps =
+      std::int64_t{train_count(config.experiment.data) / train.batch_size} * train.epochs;
   return train.max_steps ? std::min(steps, *train.max_steps) : steps;
+}
+
+int StepPlanner::train_count(const DatasetOptions& data) {
+  const auto key = std::tuple(data.dataset, data.root, data.train_limit);
+  const auto [entry, is_new] = counts_.try_emplace(key, 0);
+  if (!is_new) return entry->second;
+  try {
+    entry->second = dataset_info(data).train_count;
+  } catch (const Error&) {  // each job will say what is wrong with its data
+    entry->second = dataset_info(data.dataset).train_count;
+  }
+  return entry->second;
 }
 
 FolderUse use_of(const std::string& folder) {

@@ -2,7 +2,9 @@
 // What a running sweep reads from the folders of its jobs.
 #pragma once
 
+#include <map>
 #include <string>
+#include <tuple>
 
 #include <dropmuon/runner/sweep_run.h>
 
@@ -16,7 +18,15 @@ JobState stored_state(const std::string& folder);
 // stays as it is.
 void update_progress(JobReport& job);
 
-std::int64_t planned_steps(const RunConfig& config);
+// How many steps a job will take, by the headers of its data files, which jobs share.
+class StepPlanner {
+ public:
+  std::int64_t steps(const RunConfig& config);
+
+ private:
+  int train_count(const DatasetOptions& data);
+  std::map<std::tuple<std::string, std::string, int>, int> counts_;  // per set, root and limit
+};
 
 // Whether a process holds FOLDER/.lock.
 enum class FolderUse { free, busy };

@@ -35,12 +35,13 @@ Scheduler::Scheduler(const Sweep& sweep, const SweepRunOptions& options,
   report_.folder = sweep.folder;
   report_.slots = options.slots;
   report_.cpus_per_slot = cpus_.empty() ? 0 : static_cast<int>(cpus_.front().size());
+  StepPlanner planner;
   for (const SweepJob& job : sweep.jobs) {
     const JobState stored = stored_state(job.folder);
     report_.jobs.push_back({.label = job.label,
                             .folder = job.folder,
                             .state = is_finished(stored) ? stored : JobState::waiting,
-                            .total_steps = planned_steps(job.config)});
+                            .total_steps = planner.steps(job.config)});
     update_progress(report_.jobs.back());
     if (!is_finished(stored)) waiting_.push_back({.job = report_.jobs.size() - 1});
   }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// What may not be read is not told as missing. Root may read all, so there the program is run as
+// another user.
+#include <filesystem>
+#include <string>
+
+#include <unistd.h>
+
+#include "catch.h"
+#include "idx_set.h"
+#include "program.h"
+#include <dropmuon/core/error.h>
+
+using namespace dropmuon;
+namespace fs = std::filesystem;
+
+namespace {
+
+// The program, for a user whom permissions hold back; "" if there is no way to be one.
+std::string program_of_a_user() {
+  if (::geteuid() != 0) return program();
+  const std::string as_nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups " + program();
+  return run_script(as_nobody + " --version").code == 0 ? as_nobody : "";
+}
+
+void check_denied(const std::string& command, const std::string& locked, ExitCode code) {
+  const fs::perms before = fs::status(locked).permissions();
+  fs::permissions(locked, fs::perms::none);
+  const Outcome outcome = run_script(command);
+  fs::permissions(locked, before);
+  CAPTURE(command, locked, outcome.output);
+  CHECK(outcome.code == static_cast<int>(code));
+  CHECK_THAT(outcome.output, Catch::Contains("Permission denied") && !Catch::Contains("missing") &&
+                                 !Catch::Contains("damaged") && !Catch::Contains("no run"));
+}
+
+}  // namespace
+
+TEST_CASE("files and folders that may not be read are named with that reason") {
+  const std::string user = program_of_a_user();
+  if (user.empty()) {
+    WARN("skipped: root, and no setpriv to be another user");
+    return;
+  }
+  const Sandbox sandbox;
+  write_idx_set(sandbox / "data/mnist");
+  const std::string config =
+      sandbox.write("idx.yaml", fmt::format("name: small\nruns_dir: {0}/runs\n"
+                                            "data: {{dataset: mnist, root: {0}/data}}\n"
+                                            "model: {{channels: [4, 6]}}\n"
+                                            "train: {{epochs: 2, batch_size: 40}}\n",
+                                            sandbox / "."));
+  REQUIRE(run_program("train -q " + config).code == 0);
+  const std::string run = sandbox.only_run();
+  std::ofstream(run + "/STATUS") << "stopped\n";
+  REQUIRE(run_script("chmod -R a+rwX " + (sandbox / ".")).code == 0);
+  const std::string data = sandbox / "data/mnist";
+  const auto denied = [&](const std::string& arguments, const std::string& locked) {
+    check_denied(user + " " + arguments, locked, ExitCode::missing_input);
+  };
+  for (const std::string& locked : {data, sandbox / "data", data + "/train-images-idx3-ubyte",
+                                    data + "/t10k-labels-idx1-ubyte"}) {
+    denied("data mnist --root " + (sandbox / "data"), locked);
+    denied("train " + config, locked);
+    denied("plan " + config, locked);
+    denied("train --resume " + run, locked);
+  }
+  denied("train " + config, config);
+  for (const std::string& locked : {run, run + "/config.yaml", sandbox / "runs"}) {
+    denied("eval " + run, locked);
+    denied("train --resume " + run, locked);
+  }
+  denied("eval " + run, run + "/weights.safetensors");
+  denied("train --resume latest " + config, sandbox / "runs/small");
+  denied("train " + config + " train.init_from=" + run + "/weights.safetensors",
+         run + "/weights.safetensors");
+  for (const std::string& locked : {run + "/checkpoints", run + "/checkpoints/step_00000010",
+                                    run + "/checkpoints/step_00000010/optimizer.safetensors"}) {
+    denied("eval " + run + "/checkpoints/step_00000010", locked);
+    denied("eval " + run + "/checkpoints/latest", locked);
+  }
+  std::ofstream(run + "/STATUS") << "done\n";
+  denied("compare " + run, run);
+  denied("compare " + run, run + "/metrics.jsonl");
+  denied("compare " + (sandbox / "runs"), sandbox / "runs/small");
+}
