@@ -16,7 +16,6 @@
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
-#include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/run_folder.h>
 
 namespace dropmuon {
@@ -27,6 +26,15 @@ namespace {
 bool begins_with_stamp(const std::string& name) {
   static const std::regex kStamp(R"(\d{8}T\d{6}Z-.*)");
   return std::regex_match(name, kStamp);
+}
+
+// One whose configuration cannot be read is not.
+bool is_of(const RunFolder& run, const std::string& hash) {
+  try {
+    return run.config_hashes().own == hash;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // Durably: or a power cut takes the folder, and all checkpoints in it.
@@ -79,7 +87,7 @@ RunFolder RunFolder::latest(const RunConfig& config) {
     const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
     if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
     const RunFolder run(entry.path().string());
-    if (run.config_hash() != hash) {
+    if (!is_of(run, hash)) {
       ++others;
       continue;
     }
@@ -103,8 +111,9 @@ std::string RunFolder::status() const {
   return word;
 }
 
-std::string RunFolder::config_hash() const {
-  return sha256(FileSystem::real().read_file(file("config.yaml"))).substr(0, 8);
+ConfigHashes RunFolder::config_hashes() const {
+  const std::string path = file("config.yaml");
+  return dropmuon::config_hashes(load_config(path, {}), FileSystem::real().read_file(path));
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {

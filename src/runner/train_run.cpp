@@ -90,13 +90,13 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
 class Observer final : public TrainObserver {
  public:
   Observer(const RunFolder& folder, MetricsWriter writer, std::optional<EventFile> events,
-           CheckpointStore& checkpoints, std::string config_hash, const RunControl& control,
+           CheckpointStore& checkpoints, ConfigHashes hashes, const RunControl& control,
            RunView& view)
       : folder_(folder),
         writer_(std::move(writer)),
         events_(std::move(events)),
         checkpoints_(checkpoints),
-        config_hash_(std::move(config_hash)),
+        hashes_(std::move(hashes)),
         control_(control),
         view_(view) {}
   void on_step(std::int64_t steps_done) override { view_.on_step(steps_done); }
@@ -113,13 +113,13 @@ class Observer final : public TrainObserver {
   bool checkpoint_requested() override { return control_.checkpoint_requested(); }
   void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
     Checkpoint named = checkpoint;
-    named.config_hash = config_hash_;
+    named.config_hash = hashes_.own;
     sync();  // a checkpoint must not outlive the rows before it
     checkpoints_.save(named);
     if (best) checkpoints_.mark_best(named.step);
   }
   std::optional<Checkpoint> on_rollback() override {
-    auto loaded = checkpoints_.load_newest(config_hash_);
+    auto loaded = checkpoints_.load_newest(hashes_.own, hashes_.of_text);
     if (!loaded) return std::nullopt;
     warn_of_damage(*loaded);
     writer_ = MetricsWriter(folder_.path(), loaded->checkpoint.step, 0);
@@ -132,7 +132,7 @@ class Observer final : public TrainObserver {
   MetricsWriter writer_;
   std::optional<EventFile> events_;
   CheckpointStore& checkpoints_;
-  std::string config_hash_;
+  ConfigHashes hashes_;
   const RunControl& control_;
   RunView& view_;
 };
@@ -184,8 +184,9 @@ void take_initial_weights(Setup& setup, const Experiment& experiment) {
 enum class Restored { no, yes };
 
 // Puts the trainer where the newest whole checkpoint was; without one it stays at the start.
-Restored restore_newest(Trainer& trainer, CheckpointStore& checkpoints, const std::string& hash) {
-  const auto loaded = checkpoints.load_newest(hash);
+Restored restore_newest(Trainer& trainer, CheckpointStore& checkpoints,
+                        const ConfigHashes& hashes) {
+  const auto loaded = checkpoints.load_newest(hashes.own, hashes.of_text);
   if (!loaded) return Restored::no;
   warn_of_damage(*loaded);
   trainer.restore(loaded->checkpoint);
@@ -239,10 +240,10 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   Backend& backend = *setup.backend;
   Trainer& trainer = *setup.trainer;
   const Experiment& experiment = config.experiment;
-  ProvenanceFacts facts{.config_hash = folder.config_hash(), .seed = experiment.seed};
-  const std::string& hash = facts.config_hash;
+  const ConfigHashes hashes = folder.config_hashes();
+  ProvenanceFacts facts{.config_hash = hashes.own, .seed = experiment.seed};
   CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
-  const Restored restored = restore_newest(trainer, checkpoints, hash);
+  const Restored restored = restore_newest(trainer, checkpoints, hashes);
   if (restored == Restored::yes && experiment.train.checkpoint.best) {
     mark_if_best(checkpoints, trainer);
   }
@@ -263,7 +264,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                     steps_done == 0
                         ? MetricsWriter(folder.path(), trainer.network().depth())
                         : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
-                    std::move(events), checkpoints, hash, control, view);
+                    std::move(events), checkpoints, hashes, control, view);
   forget_the_end_of_an_earlier_process(folder);
   const TrainResult result = trainer.run(observer);
   observer.sync();  // before anything says how the run ended

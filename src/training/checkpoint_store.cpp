@@ -90,7 +90,7 @@ std::optional<std::string> CheckpointStore::best_folder() const {
 }
 
 std::optional<CheckpointStore::Loaded> CheckpointStore::load_newest(
-    const std::string& config_hash) const {
+    const std::string& config_hash, const std::string& older_hash) const {
   Loaded loaded;
   for (const Entry& entry : entries()) {
     if (entry.name.stage == CheckpointStage::temporary) continue;
@@ -107,7 +107,7 @@ std::optional<CheckpointStore::Loaded> CheckpointStore::load_newest(
       continue;
     }
     const std::string& found = loaded.checkpoint.config_hash;
-    if (!config_hash.empty() && found != config_hash) {
+    if (!config_hash.empty() && found != config_hash && found != older_hash) {
       fail(
           ExitCode::bad_config,
           "{} was made with the configuration {}, this one is {}; continue with the config.yaml of "

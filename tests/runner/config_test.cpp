@@ -225,13 +225,3 @@ TEST_CASE("config: block style, comments, quotes, CRLF and a leading --- are rea
   CHECK(config.experiment.optimizer.lr == 1e-3);
   CHECK(config.experiment.model.channels == std::vector<int>{4, 8});
 }
-
-TEST_CASE("config: the hash is 8 digits that follow every value") {
-  RunConfig config;
-  const std::string hash = config_hash(config);
-  CHECK(hash.size() == 8);
-  CHECK(hash.find_first_not_of("0123456789abcdef") == std::string::npos);
-  CHECK(config_hash(RunConfig{}) == hash);
-  config.experiment.optimizer.lr += 1e-16;
-  CHECK(config_hash(config) != hash);
-}

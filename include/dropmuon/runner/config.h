@@ -37,7 +37,19 @@ std::string to_yaml(const RunConfig& config);
 // configs/reference.yaml: every key with its default and one comment.
 std::string reference_yaml();
 
-// First 8 hexadecimal digits of the SHA-256 of to_yaml().
+// 8 hexadecimal digits that name what is computed: of the SHA-256 of the keys that decide it and are
+// not at their default. Not of where it is written (name, runs_dir), read (data.root), nor of how
+// often something is logged or saved: two configurations that differ in nothing else have one hash.
 std::string config_hash(const RunConfig& config);
+
+// Up to version 0.1.0 commit 376c703 the hash was that of the text of config.yaml; folders from then
+// have it in their provenance and checkpoints.
+struct ConfigHashes {
+  std::string own;      // config_hash()
+  std::string of_text;  // the older one
+  bool have(const std::string& hash) const;
+};
+// Of a run folder's config.yaml, loaded and as it stands there.
+ConfigHashes config_hashes(const RunConfig& config, const std::string& text);
 
 }  // namespace dropmuon

@@ -30,8 +30,8 @@ class RunFolder {
   void write(const std::string& name, const std::string& text) const;
   void set_status(const std::string& status) const { write("STATUS", status + "\n"); }
   std::string status() const;  // "" if there is none
-  // Of the text of config.yaml: what a run is, even if a later program would write it otherwise.
-  std::string config_hash() const;
+  // Of config.yaml as it stands there. Throws as load_config() does.
+  ConfigHashes config_hashes() const;
 
  private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}

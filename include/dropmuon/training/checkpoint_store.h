@@ -52,9 +52,10 @@ class CheckpointStore {
     std::vector<DamagedCheckpoint> damaged;  // newer ones that had to be passed over
   };
   // The newest whole checkpoint; none if nothing was ever saved. With a hash, a checkpoint of
-  // another configuration is refused: Error(bad_config). Error(bad_data) if there are some and none
-  // is whole.
-  std::optional<Loaded> load_newest(const std::string& config_hash) const;
+  // another configuration is refused: Error(bad_config); `older_hash` is another name of the same
+  // one. Error(bad_data) if there are some and none is whole.
+  std::optional<Loaded> load_newest(const std::string& config_hash,
+                                    const std::string& older_hash = {}) const;
 
   // One folder (a path), verified. Throws Error(bad_data), or Error(missing_input) if it is not
   // there.

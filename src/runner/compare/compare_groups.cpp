@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "../config/config_schema.h"
 #include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/suggest.h>
@@ -18,9 +19,9 @@ namespace fs = std::filesystem;
 
 // Settings that do not decide what a run computes; other data files are a warning of their own.
 bool tells_runs_apart(const std::string& key) {
-  static const std::set<std::string> kIgnored = {"seed", "name", "runs_dir", "threads",
-                                                 "data.root"};
-  return !kIgnored.contains(key) && !key.starts_with("checkpoint.") && !key.starts_with("log.");
+  if (key == "seed" || key == "threads") return false;
+  const ConfigKey* declared = config_schema().find_key(key);
+  return declared == nullptr || declared->enters == Enters::computation;
 }
 
 // Keys in the order of the schema, whose values are not the same in all runs.

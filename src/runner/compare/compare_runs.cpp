@@ -102,7 +102,7 @@ class RunReader {
   void read_summary();
 
   ComparedRun run_;
-  std::string config_hash_;
+  ConfigHashes hashes_;
   MetricsRow last_row_;
 };
 
@@ -122,9 +122,10 @@ void add_settings(const RunConfig& config, const std::string& section, NamedValu
 }
 
 void RunReader::read_config() {
-  config_hash_ = sha256(text_of("config.yaml")).substr(0, 8);
+  const std::string text = text_of("config.yaml");
   try {
     const RunConfig config = load_config(run_.folder + "/config.yaml", {});
+    hashes_ = config_hashes(config, text);
     run_.name = config.name;
     run_.seed = config.experiment.seed;
     run_.own_target = config.experiment.train.target;
@@ -200,15 +201,15 @@ void RunReader::read_provenance() {
   read_resumes();
   // The hash of config.yaml was noted when it was written.
   const std::string noted = text_at(file, json, "config_hash");
-  if (noted != config_hash_) {
+  if (!hashes_.have(noted)) {
     bad("config.yaml", fmt::format("its hash is {}, but provenance.json has {}: damaged or edited",
-                                   config_hash_, one_line(noted)));
+                                   hashes_.own, one_line(noted)));
   }
 }
 
 void RunReader::read_metrics() {
   const std::string text = text_of("metrics.jsonl");
-  run_.digest = sha256(config_hash_ + text);
+  run_.digest = sha256(hashes_.own + text);
   std::size_t line = 1;
   for (std::size_t begin = 0; begin < text.size(); ++line) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());

@@ -26,6 +26,12 @@ struct IsOptional : std::false_type {};
 template <typename T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
+// A key that decides nothing of what is computed: where it is read from or written to, how often.
+inline ConfigKey beside(ConfigKey key) {
+  key.enters = Enters::nothing;
+  return key;
+}
+
 // Integers, and optional ones that may be null.
 template <typename Access>
 ConfigKey integer_key(std::string path, IntegerRange range, std::string help, Access access) {

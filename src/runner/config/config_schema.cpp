@@ -70,9 +70,9 @@ std::string dataset_error(const std::string& name) {
 std::vector<ConfigKey> general_keys() {
   const TextRule folder = {"a folder", folder_error};
   return {
-      text_key("name", {"letters, digits, _ - .", name_error},
-               "Names the run's folder below runs_dir.", DM_FIELD(name)),
-      text_key("runs_dir", folder, "Where run folders are made.", DM_FIELD(runs_dir)),
+      beside(text_key("name", {"letters, digits, _ - .", name_error},
+                      "Names the run's folder below runs_dir.", DM_FIELD(name))),
+      beside(text_key("runs_dir", folder, "Where run folders are made.", DM_FIELD(runs_dir))),
       integer_key("seed", {0, UINT64_MAX}, "Starts every random stream of the run.",
                   DM_FIELD(experiment.seed)),
       integer_key("threads", {1, 4096, "auto"},
@@ -91,8 +91,9 @@ std::vector<ConfigKey> general_keys() {
                DM_FIELD(device.graphs)),
       text_key("data.dataset", {join(dataset_names(), " | "), dataset_error}, "The data set.",
                DM_FIELD(experiment.data.dataset)),
-      text_key("data.root", folder, "The folder that holds one folder per data set.",
-               DM_FIELD(experiment.data.root)),
+      // What is in it is checked by the hashes of its files.
+      beside(text_key("data.root", folder, "The folder that holds one folder per data set.",
+                      DM_FIELD(experiment.data.root))),
       integer_key("data.train_limit", {1, 1'000'000'000, "null"},
                   "Train on the first N training images only; null: on all.",
                   DM_FIELD(experiment.data.train_limit)),

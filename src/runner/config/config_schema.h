@@ -13,12 +13,17 @@
 
 namespace dropmuon {
 
+// Whether a key decides what is computed, and so belongs to config_hash(), or only where it is
+// written and how often.
+enum class Enters { computation, nothing };
+
 struct ConfigKey {
   std::string path;     // "optimizer.lr"
   std::string allowed;  // "number > 0"
   std::string help;
   std::function<void(RunConfig&, const YamlNode&)> read;  // throws TextError
   std::function<std::string(const RunConfig&)> print;
+  Enters enters = Enters::computation;
 };
 
 // A map of keys. One that may also be null says how; `present` is empty for all others.

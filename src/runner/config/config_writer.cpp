@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A RunConfig as text: resolved configs, their hash, and the reference page.
+// A RunConfig as text: resolved configs and the reference page.
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "config_schema.h"
-#include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/config.h>
 
 namespace dropmuon {
@@ -89,7 +88,5 @@ std::string reference_yaml() {
          "# Written by: dropmuon config reference > configs/reference.yaml\n\n" +
          write(RunConfig{}, Comments::all);
 }
-
-std::string config_hash(const RunConfig& config) { return sha256(to_yaml(config)).substr(0, 8); }
 
 }  // namespace dropmuon
