@@ -7,6 +7,7 @@
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/random.h>
+#include <dropmuon/core/run_clock.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/bench.h>
 #include <dropmuon/training/trainer.h>
@@ -14,7 +15,7 @@
 namespace dropmuon {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = RunClock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

@@ -7,8 +7,10 @@
 
 #include "layer_report.h"
 #include "resume_check.h"
+#include "run_observer.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/path_text.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/provenance.h>
@@ -52,11 +54,19 @@ std::string describe(Network& network) {
   return fmt::format("{} layers, {} parameters", network.depth(), parameters);
 }
 
-std::string summary_json(const RunConfig& config, const TrainResult& result, int micro_batch) {
+// What a run's summary has beside its result.
+struct SummaryFacts {
+  int micro_batch = 0;          // what auto chose: with the threads it decides the rounding
+  double paused_seconds = 0.0;  // of this process
+};
+
+std::string summary_json(const RunConfig& config, const TrainResult& result,
+                         const SummaryFacts& facts) {
   nlohmann::ordered_json json;
   json["name"] = config.name;
   json["status"] = name_of(result.status);
-  json["micro_batch"] = micro_batch;  // what auto chose: with the threads it decides the rounding
+  json["micro_batch"] = facts.micro_batch;
+  if (facts.paused_seconds > 0.0) json["time/paused_s"] = facts.paused_seconds;
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const auto metric = static_cast<Metric>(i);
     if (!result.last.has(metric)) continue;
@@ -85,57 +95,6 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
   add_layers(result, json);
   return json.dump(2) + "\n";
 }
-
-// Passes what the trainer reports to the files and the person watching.
-class Observer final : public TrainObserver {
- public:
-  Observer(const RunFolder& folder, MetricsWriter writer, std::optional<EventFile> events,
-           CheckpointStore& checkpoints, ConfigHashes hashes, const RunControl& control,
-           RunView& view)
-      : folder_(folder),
-        writer_(std::move(writer)),
-        events_(std::move(events)),
-        checkpoints_(checkpoints),
-        hashes_(std::move(hashes)),
-        control_(control),
-        view_(view) {}
-  void on_step(std::int64_t steps_done) override { view_.on_step(steps_done); }
-  void on_metrics(const MetricsRow& row) override {
-    writer_.write(row);
-    if (events_) events_->write(row);
-    view_.on_metrics(row);
-  }
-  void sync() {
-    writer_.sync();
-    if (events_) events_->sync();
-  }
-  bool stop_requested() override { return control_.stop_requested(); }
-  bool checkpoint_requested() override { return control_.checkpoint_requested(); }
-  void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
-    Checkpoint named = checkpoint;
-    named.config_hash = hashes_.own;
-    sync();  // a checkpoint must not outlive the rows before it
-    checkpoints_.save(named);
-    if (best) checkpoints_.mark_best(named.step);
-  }
-  std::optional<Checkpoint> on_rollback() override {
-    auto loaded = checkpoints_.load_newest(hashes_.own, hashes_.of_text);
-    if (!loaded) return std::nullopt;
-    warn_of_damage(*loaded);
-    writer_ = MetricsWriter(folder_.path(), loaded->checkpoint.step, 0);
-    if (events_) events_->forget_from(loaded->checkpoint.step + 1);
-    return std::move(loaded->checkpoint);
-  }
-
- private:
-  const RunFolder& folder_;
-  MetricsWriter writer_;
-  std::optional<EventFile> events_;
-  CheckpointStore& checkpoints_;
-  ConfigHashes hashes_;
-  const RunControl& control_;
-  RunView& view_;
-};
 
 ExitCode exit_code(TrainStatus status) {
   switch (status) {
@@ -260,19 +219,22 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   const std::int64_t steps_done = trainer.steps_done();
   std::optional<EventFile> events;
   if (config.log.tensorboard) events.emplace(folder.path(), steps_done == 0 ? 0 : steps_done + 1);
-  Observer observer(folder,
-                    steps_done == 0
-                        ? MetricsWriter(folder.path(), trainer.network().depth())
-                        : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
-                    std::move(events), checkpoints, hashes, control, view);
+  RunObserver observer(folder,
+                       steps_done == 0
+                           ? MetricsWriter(folder.path(), trainer.network().depth())
+                           : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
+                       std::move(events), checkpoints, hashes, control, view);
   forget_the_end_of_an_earlier_process(folder);
   const TrainResult result = trainer.run(observer);
+  observer.tell_pauses();
   observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {
     save_weights(folder.file("weights.safetensors"), trainer.network(), trainer.normalization(),
                  backend);
   }
-  folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
+  folder.write("summary.json", summary_json(config, result,
+                                            {.micro_batch = trainer.micro_batch(),
+                                             .paused_seconds = observer.paused_seconds()}));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
   const std::string idle = idle_layers(result);
@@ -303,6 +265,15 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
   }
 }
 
+// A run that could not begin leaves no folder: without config.yaml nobody can go on with it.
+void remove_unless_begun(const RunFolder& folder) {
+  try {
+    FileSystem& files = FileSystem::real();
+    if (!files.exists(folder.file("config.yaml"))) files.remove_tree(folder.path());
+  } catch (const Error&) {  // the first failure is the one to report
+  }
+}
+
 }  // namespace
 
 ExitCode run_training(const RunConfig& config, const std::vector<std::string>& command,
@@ -310,12 +281,17 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
   Setup setup = set_up(config, std::nullopt);
   take_initial_weights(setup, config.experiment);
   const RunFolder folder = RunFolder::create(config);
-  const FolderLock lock(folder.path());
   const auto begin = [&] {
     folder.write("config.yaml", to_yaml(config));
     return std::move(setup);
   };
-  return train_noting_failure(folder, config, command, begin, control, view);
+  try {
+    const FolderLock lock(folder.path());
+    return train_noting_failure(folder, config, command, begin, control, view);
+  } catch (const Error&) {
+    remove_unless_begun(folder);
+    throw;
+  }
 }
 
 ExitCode resume_training(const std::string& path, const std::vector<std::string>& command,
@@ -325,7 +301,11 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
   const FolderLock lock(folder.path());
   const std::string status = folder.status();
   if (status == "done" || status == "diverged") {
-    log::info("{}: {} already", path, status);
+    log::info("{}: {} already{}", path, status,
+              status == "done"
+                  ? "; to train on from its weights, start a run with train.init_from=" +
+                        shell_quoted(path)
+                  : "");
     return status == "done" ? ExitCode::ok : ExitCode::diverged;
   }
   // A run that has begun keeps its folder as it is until its data are found to be here.

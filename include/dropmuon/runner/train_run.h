@@ -32,6 +32,8 @@ class RunView {
   virtual void on_begin(const RunHeader& header) = 0;
   virtual void on_step(std::int64_t steps_done) = 0;
   virtual void on_metrics(const MetricsRow& row) = 0;
+  // The process had stood still for so long, which no time of the run contains.
+  virtual void on_pause(double seconds) = 0;
   virtual void on_end(const TrainResult& result) = 0;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The clock of a run: counts training only.
+// The clock of a run: counts training only, and no time in which the process stood still.
 #pragma once
 
 #include <chrono>
+
+#include <dropmuon/core/run_clock.h>
 
 namespace dropmuon {
 
@@ -20,7 +22,7 @@ class Stopwatch {
   double seconds() const { return std::chrono::duration<double>(total_).count(); }  // while paused
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = RunClock;
   Clock::duration total_{};
   Clock::time_point started_{};
 };

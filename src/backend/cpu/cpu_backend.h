@@ -3,11 +3,11 @@
 // operation's body is in the file named after it.
 #pragma once
 
-#include <chrono>
 #include <unordered_map>
 
 #include "thread_team.h"
 #include <dropmuon/backend/backend.h>
+#include <dropmuon/core/run_clock.h>
 
 namespace dropmuon::cpu {
 
@@ -54,7 +54,7 @@ class CpuBackend final : public Backend {
   double measure_peak_flops() override;  // peak_flops.cpp
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = RunClock;
 
   ThreadTeam team_;
   int threads_;
