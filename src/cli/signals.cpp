@@ -24,10 +24,13 @@ std::atomic<bool> checkpoint_wanted = false;
 constexpr std::string_view kStopping =
     "\nstopping once the step in hand is done and saved; once more ends it at once\n";
 
+constexpr std::string_view kOutOfTime =
+    "\nthe limit of processor time is reached: stopping once the step in hand is done and saved\n";
+
 // Not onto a terminal or into a pipe that is held: who waits there hears no second request.
-void say_stopping() {
+void say(std::string_view text) {
   if (!can_write(STDERR_FILENO)) return;
-  [[maybe_unused]] const auto written = write(STDERR_FILENO, kStopping.data(), kStopping.size());
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
 }
 
 [[noreturn]] void wait_and_answer(sigset_t signals, SecondRequest second) {
@@ -40,6 +43,8 @@ void say_stopping() {
       checkpoint_wanted = true;
       continue;
     }
+    // From the soft limit on it comes every second: that is nobody's second request.
+    if (signal == SIGXCPU && stops > 0) continue;
     const Clock::time_point now = Clock::now();
     if (stops > 0 && now - last < kSameRequest) continue;
     last = now;
@@ -47,7 +52,7 @@ void say_stopping() {
     const int earlier = stops.fetch_add(1);
     if (second == SecondRequest::is_counted) continue;
     if (earlier > 0) _exit(128 + signal);
-    say_stopping();
+    say(signal == SIGXCPU ? kOutOfTime : kStopping);
   }
 }
 
@@ -66,14 +71,18 @@ void answer_signals(SecondRequest second) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, signal);
-  struct sigaction hang_up = {};
-  sigaction(SIGHUP, nullptr, &hang_up);
-  if (hang_up.sa_handler != SIG_IGN) sigaddset(&signals, SIGHUP);  // nohup asked for that
+  for (const int signal : {SIGHUP, SIGXCPU}) {
+    struct sigaction inherited = {};
+    sigaction(signal, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaddset(&signals, signal);  // as nohup asks for
+  }
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) set_disposition(signal, SIG_DFL);
-  set_disposition(SIGPIPE, SIG_IGN);
+  set_disposition(SIGPIPE, SIG_IGN);  // and writing says EPIPE
   std::thread(wait_and_answer, signals, second).detach();
 }
+
+void ignore_file_size_signal() { set_disposition(SIGXFSZ, SIG_IGN); }
 
 int stop_requests() { return stops; }
 

@@ -38,6 +38,12 @@ auto retried(Call call) {
   return result;
 }
 
+// Answers of file systems that have no such call: nothing more can be done. EIO, ENOSPC and EDQUOT
+// are none of them.
+bool is_unsupported(int error) {
+  return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP;
+}
+
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) return ".";
@@ -74,7 +80,8 @@ void FileSystem::write_file(const std::string& path, std::string_view content) {
   const int file = retried(
       [&] { return sys_open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); });
   if (file < 0) cannot_change("write", path);
-  const bool good = write_all(file, content) && retried([&] { return sys_fsync(file); }) == 0;
+  const bool good = write_all(file, content) &&
+                    (retried([&] { return sys_fsync(file); }) == 0 || is_unsupported(errno));
   const int error = errno;
   const bool closed = close(file);
   if (!good) errno = error;
@@ -84,9 +91,12 @@ void FileSystem::write_file(const std::string& path, std::string_view content) {
 void FileSystem::sync_folder(const std::string& path) {
   const int file =
       retried([&] { return sys_open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  // A folder that one may write into but not read cannot be opened, and so not be synced.
+  if (file < 0 && (is_unsupported(errno) || errno == EACCES || errno == EPERM)) return;
   if (file < 0) cannot_change("sync folder", path);
-  // EINVAL: this kind of file system syncs no folders; there is nothing more to be done.
-  const bool good = retried([&] { return sys_fsync(file); }) == 0 || errno == EINVAL;
+  // EBADF: some (CIFS, FUSE) want a descriptor that can be written, which a folder's never is.
+  const bool good =
+      retried([&] { return sys_fsync(file); }) == 0 || is_unsupported(errno) || errno == EBADF;
   const int error = errno;
   const bool closed = close(file);
   if (!good) errno = error;
@@ -122,10 +132,9 @@ void FileSystem::replace_file(const std::string& path, std::string_view content)
 
 std::uint64_t FileSystem::free_space(const std::string& folder) {
   std::uint64_t bytes = 0;
-  if (retried([&] { return sys_free_space(folder.c_str(), &bytes); }) != 0) {
-    cannot_change("ask for the free space of", folder);
-  }
-  return bytes;
+  if (retried([&] { return sys_free_space(folder.c_str(), &bytes); }) == 0) return bytes;
+  if (is_unsupported(errno) || errno == EOVERFLOW || errno == EACCES) return kUnknownSpace;
+  cannot_change("ask for the free space of", folder);
 }
 
 std::string FileSystem::read_file(const std::string& path) {
@@ -207,7 +216,9 @@ int FileSystem::sys_access(const char* path) { return ::access(path, F_OK); }
 int FileSystem::sys_free_space(const char* path, std::uint64_t* bytes) {
   struct statvfs answer {};
   if (::statvfs(path, &answer) != 0) return -1;
-  *bytes = static_cast<std::uint64_t>(answer.f_bavail) * answer.f_frsize;
+  // A disk without any blocks does not tell: some network and FUSE file systems leave all at zero.
+  const bool is_known = answer.f_blocks > 0 && answer.f_frsize > 0;
+  *bytes = is_known ? static_cast<std::uint64_t>(answer.f_bavail) * answer.f_frsize : kUnknownSpace;
   return 0;
 }
 

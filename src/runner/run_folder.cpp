@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <regex>
 #include <sstream>
 #include <thread>
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
@@ -37,6 +32,32 @@ bool is_of(const RunFolder& run, const std::string& hash) {
   }
 }
 
+bool holds_run(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_regular_file(folder / "config.yaml", ignored);
+}
+
+// What was probably meant by a path that is no run folder: the run around a checkpoint or a file,
+// the sweep, or a run in the folder; "" if there is no such.
+std::string folder_hint(const std::string& path) {
+  std::error_code ignored;
+  constexpr int kLevels = 3;  // RUN/checkpoints/step_00000010/weights.safetensors
+  fs::path at = fs::path(path).lexically_normal();
+  if (!at.has_filename()) at = at.parent_path();  // "x/"
+  for (int level = 0; level < kLevels && at.has_relative_path(); ++level) {
+    at = at.parent_path();
+    if (holds_run(at)) return fmt::format("; it is part of the run {}, name that", at.string());
+  }
+  std::string newest;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
+    if (holds_run(entry.path())) newest = std::max(newest, entry.path().string());
+  }
+  if (fs::exists(fs::path(path) / "sweep.yaml", ignored)) {
+    return "; it is the folder of a sweep, which goes on with `dropmuon sweep FILE`";
+  }
+  return newest.empty() ? "" : fmt::format("; name one of the runs in it, such as {}", newest);
+}
+
 // Durably: or a power cut takes the folder, and all checkpoints in it.
 fs::path make_new_folder(const fs::path& parent, const std::string& name) {
   FileSystem& files = FileSystem::real();
@@ -46,7 +67,12 @@ fs::path make_new_folder(const fs::path& parent, const std::string& name) {
     const fs::path folder = parent / (attempt == 1 ? name : fmt::format("{}-{}", name, attempt));
     std::error_code error;
     if (fs::create_directory(folder, error)) {
-      files.sync_folder(parent.string());
+      try {
+        files.sync_folder(parent.string());
+      } catch (const Error&) {
+        fs::remove(folder, error);
+        throw;
+      }
       return folder;
     }
     if (error) fail(ExitCode::cannot_write, "{}: {}", folder.string(), error.message());
@@ -71,7 +97,8 @@ RunFolder RunFolder::open(const std::string& path) {
   std::error_code ignored;
   const std::string config = path + "/config.yaml";
   if (!FileSystem::real().exists(config) || !fs::is_regular_file(config, ignored)) {
-    fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml)", path);
+    fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml){}", path,
+         folder_hint(path));
   }
   return RunFolder(fs::path(path).string());
 }
@@ -122,22 +149,16 @@ void RunFolder::write(const std::string& name, const std::string& text) const {
 
 // Others hold it for a moment when they only look whether it is free.
 FolderLock::FolderLock(const std::string& folder)
-    : file_(::open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    : file_(folder + "/.lock", LockFile::Missing::create) {
   constexpr int kTries = 20;
   constexpr std::chrono::milliseconds kPause(10);
-  int reason = errno;
-  for (int attempt = 0; attempt < kTries && file_ >= 0; ++attempt) {
-    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-    reason = errno;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    const LockAnswer answer = file_.try_to_take();
+    if (answer == LockAnswer::not_there) warn_without_lock(folder);
+    if (answer != LockAnswer::busy) return;
     std::this_thread::sleep_for(kPause);
   }
-  if (file_ >= 0) ::close(file_);
-  if (reason == EWOULDBLOCK) {
-    fail(ExitCode::cannot_write, "another process is at work in {}", folder);
-  }
-  fail(ExitCode::cannot_write, "cannot lock {}: {}", folder, std::strerror(reason));
+  fail(ExitCode::cannot_write, "another process is at work in {}", folder);
 }
-
-FolderLock::~FolderLock() { ::close(file_); }
 
 }  // namespace dropmuon

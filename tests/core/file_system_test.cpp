@@ -2,7 +2,9 @@
 // Durable files on a disk that works, and on one where each single call fails in turn.
 #include <filesystem>
 #include <functional>
+#include <map>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "catch.h"
@@ -173,4 +175,80 @@ TEST_CASE("only what replace_file leaves has its kind of name") {
     CAPTURE(name);
     CHECK_FALSE(is_replacement(name));
   }
+}
+
+namespace {
+
+// A disk whose calls give one errno for ever.
+class OddFileSystem final : public FileSystem {
+ public:
+  int folder_fsync = 0;
+  int folder_open = 0;
+  int file_fsync = 0;
+  int statvfs = 0;
+
+ protected:
+  int sys_open(const char* path, int flags, mode_t mode) override {
+    const bool is_folder = (flags & O_DIRECTORY) != 0;
+    if (is_folder && fails(folder_open)) return -1;
+    const int file = FileSystem::sys_open(path, flags, mode);
+    folders_[file] = is_folder;
+    return file;
+  }
+  int sys_fsync(int file) override {
+    return fails(folders_[file] ? folder_fsync : file_fsync) ? -1 : 0;
+  }
+  int sys_free_space(const char* /*path*/, std::uint64_t* /*bytes*/) override {
+    return fails(statvfs) ? -1 : 0;
+  }
+
+ private:
+  static bool fails(int error) {
+    if (error != 0) errno = error;
+    return error != 0;
+  }
+  std::map<int, bool> folders_;
+};
+
+}  // namespace
+
+TEST_CASE("what a kind of file system cannot do is no failure, what a disk refuses is one") {
+  const Folder folder;
+  for (const int error : {EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS, EBADF}) {
+    CAPTURE(error);
+    OddFileSystem files;
+    files.folder_fsync = error;
+    files.create_folders(folder / fmt::format("a{}/b", error));
+    files.replace_file(folder / "file", "text");
+    CHECK(files.read_file(folder / "file") == "text");
+  }
+  for (const int error : {EACCES, EPERM, ENOTSUP, ENOSYS}) {
+    CAPTURE(error);
+    OddFileSystem files;
+    files.folder_open = error;
+    files.sync_folder(folder / ".");
+  }
+  for (const int error : {EINVAL, ENOTSUP, ENOSYS}) {
+    CAPTURE(error);
+    OddFileSystem files;
+    files.file_fsync = error;
+    files.write_file(folder / "file", "text");
+    files.file_fsync = 0;
+    files.statvfs = error;
+    CHECK(files.free_space(folder / ".") == FileSystem::kUnknownSpace);
+  }
+  for (const int error : {EIO, ENOSPC, EDQUOT}) {
+    CAPTURE(error);
+    OddFileSystem files;
+    files.folder_fsync = files.file_fsync = files.statvfs = error;
+    CHECK(code_of([&] { files.sync_folder(folder / "."); }, "cannot sync") ==
+          ExitCode::cannot_write);
+    CHECK(code_of([&] { files.write_file(folder / "file", "text"); }, "cannot write") ==
+          ExitCode::cannot_write);
+    CHECK(code_of([&] { files.free_space(folder / "."); }, "free space") == ExitCode::cannot_write);
+  }
+  OddFileSystem files;
+  files.file_fsync = EBADF;  // of a file it says that something is wrong with us
+  CHECK(code_of([&] { files.write_file(folder / "file", "text"); }, "cannot write") ==
+        ExitCode::cannot_write);
 }

@@ -23,7 +23,8 @@ class FileSystem {
   void create_folder(const std::string& path);   // already there is fine
   void create_folders(const std::string& path);  // with its parents, durably
   // Creates or overwrites, writes all, fsyncs, closes. The name is durable after
-  // sync_folder(parent).
+  // sync_folder(parent). A file system that has no fsync, of files or of folders, is believed to
+  // have done what it can.
   void write_file(const std::string& path, std::string_view content);
   void sync_folder(const std::string& path);
   void rename(const std::string& from, const std::string& to);  // replaces files, not folders
@@ -31,7 +32,9 @@ class FileSystem {
   // write_file beside `path`, rename over it, sync_folder: readers see the old content or the new.
   void replace_file(const std::string& path, std::string_view content);
 
-  std::uint64_t free_space(const std::string& folder);  // bytes that this user may still write
+  // Bytes that this user may still write; kUnknownSpace where the file system does not tell.
+  static constexpr std::uint64_t kUnknownSpace = UINT64_MAX;
+  std::uint64_t free_space(const std::string& folder);
   std::string read_file(const std::string& path);
   bool exists(const std::string& path);
   std::vector<std::string> list(

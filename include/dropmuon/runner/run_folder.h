@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include <dropmuon/core/file_lock.h>
 #include <dropmuon/runner/config.h>
 
 namespace dropmuon {
@@ -39,16 +40,13 @@ class RunFolder {
 };
 
 // One process at a time works in a folder; the lock goes when the process does. Throws
-// Error(cannot_write) if another one holds it.
+// Error(cannot_write) if another one holds it; where the file system has no locks it warns.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
 
  private:
-  int file_;
+  LockFile file_;
 };
 
 }  // namespace dropmuon

@@ -1,41 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The folders of a sweep's jobs, made so that being killed or run twice at once does no harm.
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include "sweep_warn.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_lock.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/runner/sweep.h>
 
 namespace dropmuon {
 namespace {
-
-// Two preparations wait for each other; the lock goes when the process does.
-class PreparationLock {
- public:
-  explicit PreparationLock(const std::string& path)
-      : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    int result = -1;
-    do {
-      result = file_ < 0 ? -1 : ::flock(file_, LOCK_EX);
-    } while (file_ >= 0 && result != 0 && errno == EINTR);
-    if (result == 0) return;
-    const int reason = errno;
-    if (file_ >= 0) ::close(file_);
-    fail(ExitCode::cannot_write, "cannot lock {}: {}", path, std::strerror(reason));
-  }
-  ~PreparationLock() { ::close(file_); }
-  PreparationLock(const PreparationLock&) = delete;
-  PreparationLock& operator=(const PreparationLock&) = delete;
-
- private:
-  int file_;
-};
 
 std::string config_file(const SweepJob& job) { return job.folder + "/config.yaml"; }
 
@@ -83,7 +55,9 @@ void check_prepared(const Sweep& sweep) {
 void prepare_jobs(const Sweep& sweep) {
   FileSystem& files = FileSystem::real();
   files.create_folders(sweep.folder);
-  const PreparationLock lock(sweep.folder + "/.prepare.lock");
+  // Two preparations wait for each other.
+  LockFile lock(sweep.folder + "/.prepare.lock", LockFile::Missing::create);
+  if (lock.wait_and_take() == LockAnswer::not_there) warn_without_lock(sweep.folder);
   remove_leftovers(sweep.folder, "sweep.yaml.tmp-");
   check_prepared(sweep);
   for (const SweepJob& job : sweep.jobs) make_folder(job);

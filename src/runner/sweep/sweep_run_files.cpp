@@ -2,15 +2,12 @@
 #include "sweep_run_files.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_lock.h>
 #include <dropmuon/runner/run_folder.h>
 #include <dropmuon/training/metrics.h>
 
@@ -96,10 +93,8 @@ int StepPlanner::train_count(const DatasetOptions& data) {
 }
 
 FolderUse use_of(const std::string& folder) {
-  const int file = ::open((folder + "/.lock").c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return FolderUse::free;
-  const bool busy = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  ::close(file);
+  LockFile file(folder + "/.lock", LockFile::Missing::stays_missing);
+  const bool busy = file.is_open() && file.try_to_take() == LockAnswer::busy;
   return busy ? FolderUse::busy : FolderUse::free;
 }
 
