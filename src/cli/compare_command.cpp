@@ -9,6 +9,7 @@
 
 #include "print.h"
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/path_text.h>
 #include <dropmuon/runner/compare.h>
 
 namespace dropmuon {
@@ -39,7 +40,8 @@ void add_compare(CLI::App& app, CompareArguments& arguments) {
       "test/accuracy=0.99");
   command->add_option("runs", arguments.runs, "Run folders, or folders of runs up to 3 levels down")
       ->required()
-      ->type_name("RUNS");
+      ->type_name("RUNS")
+      ->transform(expanded_path);
   command
       ->add_option("--target", arguments.target,
                    "train/accuracy, test/accuracy, train/loss or test/loss, and a value; else that "

@@ -13,9 +13,13 @@
 
 #include "commands.h"
 #include "compare_command.h"
+#include "signals.h"
 #include "sweep_command.h"
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/path_text.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/core/suggest.h>
+#include <dropmuon/runner/config.h>
 #include <dropmuon/runner/provenance.h>
 
 namespace dropmuon {
@@ -24,7 +28,7 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 usage, 65 bad data, 66 input missing, 69 device not available, 70 "
     "internal error, out of memory, or jobs of a sweep failed, 73 cannot write, 75 stopped by a "
-    "signal, 76 diverged, 78 bad configuration, 130 and 143 second signal.";
+    "signal, 76 diverged, 78 bad configuration, 129, 130 and 143 second signal.";
 
 struct Options {
   ConfigArguments config;
@@ -52,7 +56,8 @@ void add_config(CLI::App* command, ConfigArguments& arguments, const std::string
                        ? "YAML file; configs/reference.yaml lists every key"
                        : "run folder, e.g. runs/NAME/STAMP, or in it a checkpoint or weights file")
       ->required()
-      ->type_name(what);
+      ->type_name(what)
+      ->transform(expanded_path);
   command->add_option("overrides", arguments.overrides, "dotted keys, e.g. optimizer.lr=0.05")
       ->type_name("KEY=VALUE");
 }
@@ -69,7 +74,8 @@ void build(CLI::App& app, Options& options) {
   add_config(train, options.config, "CONFIG");
   train->get_option("config")->required(false);
   train->add_option("--resume", options.resume, "Go on with a run folder, or the latest of CONFIG")
-      ->type_name("RUN|latest");
+      ->type_name("RUN|latest")
+      ->transform(expanded_path);
   train->add_flag("-q,--quiet", options.quiet, "No progress; the run folder has everything");
   CLI::App* eval = add_command(app, "eval", "Evaluate the weights of a run folder",
                                "dropmuon eval runs/mnist-drop-muon/20261122T101500Z-1a2b3c4d");
@@ -95,7 +101,9 @@ void build(CLI::App& app, Options& options) {
   CLI::App* data = add_command(app, "data", "Check the data sets: counts and hashes",
                                "dropmuon data fashion-mnist");
   data->add_option("name", options.data_name, "One data set; all if left out");
-  data->add_option("--root", options.data_root, "Folder of data sets")->capture_default_str();
+  data->add_option("--root", options.data_root, "Folder of data sets")
+      ->capture_default_str()
+      ->transform(expanded_path);
   CLI::App* config = add_command(app, "config", "Show configurations",
                                  "dropmuon config show configs/mnist/muon.yaml train.epochs=3");
   config->require_subcommand(1);
@@ -153,7 +161,18 @@ std::string unknown_command(const CLI::App& app, std::span<const std::string> wo
                      did_you_mean(words[0], names));
 }
 
-// The flag that was meant by the first unknown one, as "; did you mean '--rounds'?".
+// A key written as a flag, as other programs have it: "; did you mean train.epochs=3?".
+std::string key_suggestion(const std::string& word, const std::string& next) {
+  const std::size_t equals = word.find('=');
+  const std::size_t begin = std::min(word.find_first_not_of('-'), word.size());
+  const std::string key = key_meant_by(word.substr(begin, equals - begin));
+  if (key.empty()) return "";
+  std::string value = next.empty() || next.starts_with("-") ? "VALUE" : next;
+  if (equals != std::string::npos) value = word.substr(equals + 1);
+  return fmt::format("; did you mean {}?", shell_quoted(key + "=" + value));
+}
+
+// What was meant by the first unknown flag, as "; did you mean '--rounds'?".
 std::string flag_suggestion(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().back();
@@ -161,10 +180,15 @@ std::string flag_suggestion(const CLI::App& app, const std::vector<std::string>&
   for (const CLI::Option* option : command->get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
   }
-  for (const std::string& word : words) {
-    const std::string flag = word.substr(0, word.find('='));
+  const bool takes_keys = command->get_option_no_throw("overrides") != nullptr;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string flag = words[i].substr(0, words[i].find('='));
     const bool known = std::find(flags.begin(), flags.end(), flag) != flags.end();
-    if (flag.starts_with("--") && !known) return did_you_mean(flag, flags);
+    if (!flag.starts_with("-") || flag.size() < 3 || known) continue;
+    const std::string next = i + 1 < words.size() ? words[i + 1] : "";
+    const std::string key = takes_keys ? key_suggestion(words[i], next) : "";
+    if (!key.empty()) return key;
+    if (flag.starts_with("--")) return did_you_mean(flag, flags);
   }
   return "";
 }
@@ -199,6 +223,8 @@ int run(int argc, char** argv) {
   if (!unknown.empty()) return report(unknown, ExitCode::usage);
   try {
     app.parse(argc, argv);
+  } catch (const Error& error) {  // of an argument's transformation
+    return report(error.what(), error.code());
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::string message = error.what();
@@ -224,5 +250,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   dropmuon::open_standard_streams();
   on_exit(dropmuon::answer_for_libraries, nullptr);
+  dropmuon::ignore_file_size_signal();
   return dropmuon::run(argc, argv);
 }

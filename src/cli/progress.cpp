@@ -29,7 +29,7 @@ std::string bar(double fraction, int width) {
 
 void Progress::on_begin(const RunHeader& header) {
   header_ = header;
-  terminal_ = verbosity_ == Verbosity::normal && isatty(STDERR_FILENO) != 0;
+  terminal_ = verbosity_ == Verbosity::normal && draws_on_standard_error();
   begun_ = Clock::now();
   log::info("{}", header.device);
   log::info("{}", header.data);
@@ -87,6 +87,12 @@ void Progress::on_metrics(const MetricsRow& row) {
       static_cast<std::int64_t>(row[Metric::step]), row[Metric::epoch], row[Metric::train_seconds],
       row[Metric::train_loss], row[Metric::train_accuracy], row[Metric::test_loss],
       row[Metric::test_accuracy], images_per_second_);
+}
+
+void Progress::on_pause(double seconds) {
+  clear();
+  log::info("stood still for {} (stopped or suspended); left out of the training time",
+            human_seconds(seconds));
 }
 
 void Progress::on_end(const TrainResult& result) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include <dropmuon/core/run_clock.h>
 #include <dropmuon/runner/train_run.h>
 
 namespace dropmuon {
@@ -17,10 +18,11 @@ class Progress final : public RunView {
   void on_begin(const RunHeader& header) override;
   void on_step(std::int64_t steps_done) override;
   void on_metrics(const MetricsRow& row) override;
+  void on_pause(double seconds) override;
   void on_end(const TrainResult& result) override;
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = RunClock;
   void draw(std::int64_t steps_done);
   void clear();
 

@@ -16,6 +16,8 @@
 #include "sweep_table.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/path_text.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/compare.h>
 #include <dropmuon/runner/sweep.h>
 #include <dropmuon/runner/sweep_run.h>
@@ -71,7 +73,7 @@ std::string compare_hint(const Sweep& sweep) {
     alike.push_back(&job);
     targets.insert(target_text(job));
   }
-  std::string runs = sweep.folder;
+  std::string runs = shell_quoted(sweep.folder);
   std::string intro = "to compare: ";
   if (alike.size() < sweep.jobs.size()) {
     const std::string start = common_start(alike, sweep);
@@ -156,7 +158,8 @@ void add_sweep(CLI::App& app, SweepArguments& arguments) {
   command->footer("Example: dropmuon sweep configs/studies/sampling_small.yaml -j 2");
   command->add_option("sweep", arguments.file, "YAML file of the sweep")
       ->required()
-      ->type_name("SWEEP");
+      ->type_name("SWEEP")
+      ->transform(expanded_path);
   command->add_option("overrides", arguments.overrides, "Dotted keys for every job")
       ->type_name("KEY=VALUE");
   command->add_option("-j,--jobs", arguments.jobs, "Jobs at a time, each with its share of CPUs")

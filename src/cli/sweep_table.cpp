@@ -166,8 +166,7 @@ std::string event_line(const SweepReport& report, const JobReport& job) {
 }
 
 SweepTable::SweepTable(Verbosity verbosity)
-    : terminal_(verbosity == Verbosity::normal && isatty(STDERR_FILENO) != 0 &&
-                environment("TERM") != "dumb"),
+    : terminal_(verbosity == Verbosity::normal && draws_on_standard_error()),
       colour_(terminal_ && environment("NO_COLOR").empty() ? Colour::yes : Colour::no) {}
 
 std::chrono::milliseconds SweepTable::tick() const {

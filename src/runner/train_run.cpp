@@ -10,7 +10,6 @@
 #include "run_observer.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
-#include <dropmuon/core/path_text.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/provenance.h>

@@ -149,12 +149,19 @@ status = os.waitpid(child, 0)[1]
 print("bar" if b"ETA" in shown else "no bar", "code", os.waitstatus_to_exitcode(status))
 )");
   const std::string command = " " + program() + " train " + sandbox.config();
-  CHECK(run_script("python3 " + script + " stay" + command).output == "bar code 0\n");
-  CHECK(run_script("python3 " + script + " stay" + command + " -q").output == "no bar code 0\n");
+  CHECK(run_script("TERM=xterm python3 " + script + " stay" + command).output == "bar code 0\n");
+  CHECK(run_script("TERM=xterm python3 " + script + " stay" + command + " -q").output ==
+        "no bar code 0\n");
+  for (const std::string terminal : {"TERM=dumb", "TERM=", "env -u TERM"}) {
+    CAPTURE(terminal);
+    CHECK(run_script(terminal + " python3 " + script + " stay" + command).output ==
+          "no bar code 0\n");
+  }
   for (const std::string how : {"hang-up", "ctrl-c"}) {
     CAPTURE(how);
     const std::string folder = " train.epochs=100000 runs_dir=" + (sandbox / how);
-    CHECK(run_script("python3 " + script + " " + how + command + folder).output == "bar code 75\n");
+    CHECK(run_script("TERM=xterm python3 " + script + " " + how + command + folder).output ==
+          "bar code 75\n");
     for (const auto& entry : std::filesystem::directory_iterator(sandbox / (how + "/small"))) {
       CHECK(Sandbox::read(entry.path().string() + "/STATUS") == "stopped\n");
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "catch.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/path_text.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/shape.h>
 #include <dropmuon/core/text.h>
@@ -32,4 +33,22 @@ TEST_CASE("a shape knows its size and refuses what is none") {
   CHECK_FALSE(Shape{2, 3} == Shape{3, 2});
   CHECK_THROWS_AS((Shape{1, 2, 3, 4, 5}), Error);
   CHECK_THROWS_AS((Shape{1, 0}), Error);
+}
+
+TEST_CASE("words for a shell are quoted where they must be") {
+  for (const std::string plain : {"runs/a-b_1", "/data/x.y", "train.epochs=3", "a:b,c+d@e%f"}) {
+    CHECK(shell_quoted(plain) == plain);
+  }
+  CHECK(shell_quoted("") == "''");
+  CHECK(shell_quoted("/no data/~x") == "'/no data/~x'");
+  CHECK(shell_quoted("it's $HOME") == "'it'\\''s $HOME'");
+  CHECK(shell_quoted("\xc3\xbc") == "'\xc3\xbc'");
+}
+
+TEST_CASE("a path from the command line has its home folder, or is refused") {
+  CHECK(expanded_path("a/~b/$c") == "a/~b/$c");
+  CHECK(expanded_path("./~b") == "./~b");
+  CHECK(expanded_path("$") == "$");
+  CHECK_THROWS_WITH(expanded_path("~b/c"), Catch::Contains("write the folder out"));
+  CHECK_THROWS_WITH(expanded_path("${B}/c"), Catch::Contains("write the folder out"));
 }

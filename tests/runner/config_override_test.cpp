@@ -59,8 +59,10 @@ TEST_CASE("config: a wrong override is named, and says what to write") {
       {"model.kernel=[3,3]", "one for each of the 3 entries of model.channels; found 2"},
       {"optimizer.type=moun", "did you mean 'muon'?"},
       {"name=a/b", "found 'a/b'"},
-      {"name=*a", "anchor"},
-      {"name=,", "unexpected ','"},
+      {"name=*a", "found '*a'"},
+      {"name=,", "found ','"},
+      {"threads=*a", "anchor"},
+      {"threads=,", "unexpected ','"},
       {"train.target.metric=test_loss", "a target needs a value"},
       {"train.target.value=90", "at most 1; found 90"},
   };

@@ -31,19 +31,24 @@ struct RunConfig {
 // followed by the source line and a caret.
 RunConfig load_config(const std::string& path, const std::vector<std::string>& overrides);
 
+// The key that somebody means who writes `word` as a flag, "epochs" or "batch-size": its path, or
+// "" if no key is called so.
+std::string key_meant_by(const std::string& word);
+
 // All keys with their values, loadable again; the same text for the same configuration.
 std::string to_yaml(const RunConfig& config);
 
 // configs/reference.yaml: every key with its default and one comment.
 std::string reference_yaml();
 
-// 8 hexadecimal digits that name what is computed: of the SHA-256 of the keys that decide it and are
-// not at their default. Not of where it is written (name, runs_dir), read (data.root), nor of how
-// often something is logged or saved: two configurations that differ in nothing else have one hash.
+// 8 hexadecimal digits that name what is computed: of the SHA-256 of the keys that decide it and
+// are not at their default. Not of where it is written (name, runs_dir), read (data.root), nor of
+// how often something is logged or saved: two configurations that differ in nothing else have one
+// hash.
 std::string config_hash(const RunConfig& config);
 
-// Up to version 0.1.0 commit 376c703 the hash was that of the text of config.yaml; folders from then
-// have it in their provenance and checkpoints.
+// Up to version 0.1.0 commit 376c703 the hash was that of the text of config.yaml; folders from
+// then have it in their provenance and checkpoints.
 struct ConfigHashes {
   std::string own;      // config_hash()
   std::string of_text;  // the older one

@@ -11,6 +11,7 @@
 #include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/runner/compare.h>
 
@@ -85,7 +86,8 @@ class RunReader {
     if (status == "done" || status == "diverged") return status;
     if (status == "waiting") bad("STATUS", "says waiting: this job of a sweep has not begun");
     if (status == "stopped") {
-      bad("STATUS", fmt::format("says stopped; dropmuon train --resume {} goes on", run_.folder));
+      bad("STATUS", fmt::format("says stopped; dropmuon train --resume {} goes on",
+                                shell_quoted(run_.folder)));
     }
     if (status == "running") bad("STATUS", "says running: the run goes on still, or was killed");
     if (status == "failed") bad("STATUS", "says failed; error.txt has the reason");

@@ -11,6 +11,7 @@
 #include "config_schema.h"
 #include "config_value.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/path_text.h>
 
 // Expands to the accessor of a field: DM_FIELD(experiment.optimizer.lr).
 #define DM_FIELD(path) \
@@ -96,7 +97,50 @@ ConfigKey text_key(std::string path, TextRule rule, std::string help, Access acc
     access(config) = std::move(text);
   };
   auto print = [access](const RunConfig& config) { return print_text(access(config)); };
-  return {std::move(path), rule.allowed, std::move(help), read, print};
+  return {.path = std::move(path),
+          .allowed = rule.allowed,
+          .help = std::move(help),
+          .read = read,
+          .print = print,
+          .syntax = OverrideSyntax::text};
+}
+
+// "" for the text of a path that can be written back and read again.
+std::string path_error(const std::string& what, const std::string& path);
+
+// A path, `~/` expanded. An optional one may be null.
+template <typename Access>
+ConfigKey path_key(std::string path, std::string what, std::string help, Access access) {
+  using Field = FieldType<Access>;
+  auto read = [what, access](RunConfig& config, const YamlNode& node) {
+    if constexpr (IsOptional<Field>::value) {
+      if (is_word(node, "null")) {
+        access(config).reset();
+        return;
+      }
+    }
+    const PathText expanded = expand_path(read_text(node));
+    std::string error = path_error(what, expanded.path);
+    if (!expanded.problem.empty()) {
+      error = fmt::format("expected {}, found '{}': {}", what, one_line(expanded.path),
+                          expanded.problem);
+    }
+    if (!error.empty()) throw TextError(node.at, error);
+    access(config) = expanded.path;
+  };
+  auto print = [access](const RunConfig& config) -> std::string {
+    if constexpr (IsOptional<Field>::value) {
+      return access(config) ? print_text(*access(config)) : "null";
+    } else {
+      return print_text(access(config));
+    }
+  };
+  return {.path = std::move(path),
+          .allowed = IsOptional<Field>::value ? "null or " + what : what,
+          .help = std::move(help),
+          .read = read,
+          .print = print,
+          .syntax = OverrideSyntax::text};
 }
 
 // The words of an enum, in the order in which messages list them.

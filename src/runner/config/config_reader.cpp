@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "config_override.h"
 #include "config_schema.h"
 #include "config_text.h"
 #include "yaml_document.h"
 #include <dropmuon/core/error.h>
-#include <dropmuon/core/suggest.h>
 #include <dropmuon/runner/config.h>
 
 namespace dropmuon {
@@ -67,69 +67,6 @@ void read_document(RunConfig& config, const YamlNode& root) {
                     fmt::format("expected keys such as 'optimizer:', found {}", describe(root)));
   }
   read_section(config, "", root);
-}
-
-struct Override {
-  std::string text;  // "optimizer.lr=0.05"
-  std::string path;
-  std::string value;
-};
-
-[[noreturn]] void fail_override(const Override& override_, const std::string& message) {
-  fail(ExitCode::bad_config, "override '{}': {}", one_line(override_.text), message);
-}
-
-Override split_override(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    fail_override({text, "", ""}, "expected key=value, such as optimizer.lr=0.05");
-  }
-  return {text, text.substr(0, equals), text.substr(equals + 1)};
-}
-
-// In a known section only the last name can be wrong; else the whole path is compared.
-std::string unknown_override(const std::string& path) {
-  const ConfigSchema& schema = config_schema();
-  const std::string section = parent_path(path);
-  std::string hint;
-  if (section.empty() || schema.find_section(section) != nullptr) {
-    hint = schema.suggestion(section, last_name(path));
-  } else {
-    std::vector<std::string> paths;
-    for (const ConfigKey& key : schema.keys()) paths.push_back(key.path);
-    hint = did_you_mean(path, paths);
-    if (hint.empty()) hint = schema.suggestion("", last_name(path));
-  }
-  return fmt::format("unknown key '{}'{}", one_line(path), hint);
-}
-
-void apply_to_section(RunConfig& config, const ConfigSection& section, const Override& item) {
-  const YamlNode node = parse_yaml(item.value);
-  if (section.clear && node.kind == YamlKind::null) {
-    section.clear(config);
-    return;
-  }
-  const std::string child = config_schema().children(section.path).front();
-  fail_override(item, fmt::format("'{}' is a section; set its keys one by one, such as {}=...",
-                                  section.path, join_path(section.path, child)));
-}
-
-void apply_override(RunConfig& config, const Override& item) {
-  const ConfigSchema& schema = config_schema();
-  try {
-    if (const ConfigSection* section = schema.find_section(item.path)) {
-      apply_to_section(config, *section, item);
-      return;
-    }
-    const ConfigKey* key = schema.find_key(item.path);
-    if (key == nullptr) fail_override(item, unknown_override(item.path));
-    const YamlNode node = parse_yaml(item.value);
-    const ConfigSection* parent = schema.find_section(parent_path(item.path));
-    if (parent != nullptr && parent->create) parent->create(config);
-    key->read(config, node);
-  } catch (const TextError& error) {
-    fail_override(item, error.what());
-  }
 }
 
 // The place to blame for a problem of several keys: the last override of the key or of a

@@ -50,14 +50,6 @@ std::string name_error(const std::string& name) {
       kMaxName, one_line(name));
 }
 
-std::string folder_error(const std::string& folder) {
-  if (folder.empty()) return "expected a folder, found an empty text";
-  const bool has_control = std::any_of(folder.begin(), folder.end(), [](char letter) {
-    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F;
-  });
-  return has_control ? "expected a folder, found a text with control characters" : "";
-}
-
 std::string dataset_error(const std::string& name) {
   const std::vector<std::string>& names = dataset_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return "";
@@ -67,12 +59,19 @@ std::string dataset_error(const std::string& name) {
 
 }  // namespace
 
+std::string path_error(const std::string& what, const std::string& path) {
+  if (path.empty()) return fmt::format("expected {}, found an empty text", what);
+  const bool has_control = std::any_of(path.begin(), path.end(), [](char letter) {
+    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F;
+  });
+  return has_control ? fmt::format("expected {}, found a text with control characters", what) : "";
+}
+
 std::vector<ConfigKey> general_keys() {
-  const TextRule folder = {"a folder", folder_error};
   return {
       beside(text_key("name", {"letters, digits, _ - .", name_error},
                       "Names the run's folder below runs_dir.", DM_FIELD(name))),
-      beside(text_key("runs_dir", folder, "Where run folders are made.", DM_FIELD(runs_dir))),
+      beside(path_key("runs_dir", "a folder", "Where run folders are made.", DM_FIELD(runs_dir))),
       integer_key("seed", {0, UINT64_MAX}, "Starts every random stream of the run.",
                   DM_FIELD(experiment.seed)),
       integer_key("threads", {1, 4096, "auto"},
@@ -92,7 +91,7 @@ std::vector<ConfigKey> general_keys() {
       text_key("data.dataset", {join(dataset_names(), " | "), dataset_error}, "The data set.",
                DM_FIELD(experiment.data.dataset)),
       // What is in it is checked by the hashes of its files.
-      beside(text_key("data.root", folder, "The folder that holds one folder per data set.",
+      beside(path_key("data.root", "a folder", "The folder that holds one folder per data set.",
                       DM_FIELD(experiment.data.root))),
       integer_key("data.train_limit", {1, 1'000'000'000, "null"},
                   "Train on the first N training images only; null: on all.",
@@ -167,5 +166,15 @@ std::string parent_path(const std::string& path) {
 }
 
 std::string last_name(const std::string& path) { return path.substr(path.rfind('.') + 1); }
+
+std::string key_meant_by(const std::string& word) {
+  std::string name = word;
+  std::replace(name.begin(), name.end(), '-', '_');
+  if (config_schema().find_key(name) != nullptr) return name;
+  for (const ConfigKey& key : config_schema().keys()) {
+    if (last_name(key.path) == name) return key.path;
+  }
+  return "";
+}
 
 }  // namespace dropmuon

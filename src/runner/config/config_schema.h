@@ -17,6 +17,9 @@ namespace dropmuon {
 // written and how often.
 enum class Enters { computation, nothing };
 
+// What stands behind `=` in an override: YAML, or a text as it is.
+enum class OverrideSyntax { yaml, text };
+
 struct ConfigKey {
   std::string path;     // "optimizer.lr"
   std::string allowed;  // "number > 0"
@@ -24,6 +27,7 @@ struct ConfigKey {
   std::function<void(RunConfig&, const YamlNode&)> read;  // throws TextError
   std::function<std::string(const RunConfig&)> print;
   Enters enters = Enters::computation;
+  OverrideSyntax syntax = OverrideSyntax::yaml;
 };
 
 // A map of keys. One that may also be null says how; `present` is empty for all others.

@@ -25,23 +25,6 @@ std::vector<ConfigKey> target_keys() {
   };
 }
 
-// Null or a path; the loader of the weights says what is wrong with it.
-ConfigKey init_from_key() {
-  const auto access = DM_FIELD(experiment.train.init_from);
-  auto read = [access](RunConfig& config, const YamlNode& node) {
-    if (is_word(node, "null")) {
-      access(config).reset();
-    } else {
-      access(config) = read_text(node);
-    }
-  };
-  auto print = [access](const RunConfig& config) {
-    return access(config) ? print_text(*access(config)) : std::string("null");
-  };
-  return {"train.init_from", "null or a path",
-          "Start from these weights: a run folder, a checkpoint, or a weights file.", read, print};
-}
-
 bool is_accuracy(TargetMetric metric) {
   return metric == TargetMetric::train_accuracy || metric == TargetMetric::test_accuracy;
 }
@@ -81,7 +64,10 @@ std::vector<ConfigKey> train_keys() {
       integer_key("train.max_seconds", {1, kManyImages},
                   "End after the step that uses up so many seconds of training.",
                   DM_FIELD(experiment.train.max_seconds)),
-      init_from_key(),
+      // The loader of the weights says what is wrong with it.
+      path_key("train.init_from", "a path",
+               "Start from these weights: a run folder, a checkpoint, or a weights file.",
+               DM_FIELD(experiment.train.init_from)),
       choice_key<NonFinite>(
           "train.non_finite.policy",
           {{NonFinite::stop, "stop"}, {NonFinite::skip, "skip"}, {NonFinite::rollback, "rollback"}},

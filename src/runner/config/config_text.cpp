@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/text.h>
 
 namespace dropmuon {
 namespace {
@@ -73,12 +74,30 @@ std::vector<std::string> printable_characters(std::string_view line) {
   return characters;
 }
 
+// Whoever gives a run's folder wants to go on with it, or its configuration.
+std::string run_folder_hint(const std::string& path) {
+  std::error_code ignored;
+  const std::string config = (std::filesystem::path(path) / "config.yaml").string();
+  if (!std::filesystem::is_regular_file(config, ignored)) return "";
+  return fmt::format(
+      " of a run: `dropmuon train --resume {}` goes on with it, and {} is its "
+      "configuration",
+      shell_quoted(path), config);
+}
+
 }  // namespace
 
 std::string read_config_text(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
-    fail(ExitCode::missing_input, "{}: expected a config file, found a folder", path);
+    fail(ExitCode::missing_input, "{}: expected a config file, found a folder{}", path,
+         run_folder_hint(path));
+  }
+  if (path.ends_with(".safetensors")) {
+    fail(ExitCode::bad_config,
+         "{}: expected a config file, found weights; a run starts from them with "
+         "train.init_from={}, and `dropmuon eval` takes them",
+         path, path);
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
@@ -97,15 +116,17 @@ std::string read_config_text(const std::string& path) {
   return text;
 }
 
-void check_config_text(std::string_view text) {
+void check_config_text(std::string_view text, TextSource source) {
   TextPosition at;
   bool in_indentation = true;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
     if (length == 0) {
-      throw TextError(at, fmt::format("expected UTF-8 text, found the byte 0x{:02x}; save the file "
-                                      "as UTF-8",
-                                      byte_at(text, i)));
+      throw TextError(
+          at, fmt::format("expected UTF-8 text, found the byte 0x{:02x}; {}", byte_at(text, i),
+                          source == TextSource::file
+                              ? "save the file as UTF-8"
+                              : "type it on a terminal, or in a script, of UTF-8"));
     }
     if (is_control(text, i)) {
       throw TextError(

@@ -31,8 +31,14 @@ constexpr std::size_t kMaxConfigBytes = 1 << 20;
 // large, Error(bad_config).
 std::string read_config_text(const std::string& path);
 
+enum class TextSource { file, command_line };
+
 // Throws TextError for invalid UTF-8, control characters and tabs used as indentation.
-void check_config_text(std::string_view text);
+void check_config_text(std::string_view text, TextSource source = TextSource::file);
+
+// Throws TextError for letters that look like a blank, or like nothing, and are none to YAML
+// (no-break spaces, as web pages and word processors have them) outside of quotes and comments.
+void check_blanks(std::string_view text);
 
 // A user's text as part of a message: one line, clipped, nothing that a terminal would obey.
 std::string one_line(std::string_view text);

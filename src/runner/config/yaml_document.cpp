@@ -173,6 +173,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
 YamlNode parse_yaml(std::string_view text) {
   check_config_text(text);
+  check_blanks(text);
   // Without a last line break the parser takes an unclosed list for a key.
   std::string lines(text);
   if (!lines.ends_with('\n')) lines += '\n';

@@ -10,6 +10,7 @@
 
 #include "../config/config_schema.h"
 #include "../config/config_value.h"
+#include <dropmuon/core/path_text.h>
 #include <dropmuon/core/suggest.h>
 
 namespace dropmuon {
@@ -64,7 +65,11 @@ SweepBase read_base(const YamlNode& map, const SweepBase& otherwise) {
     throw TextError(node->at, fmt::format("base: expected the file of a configuration, found {}",
                                           describe(*node)));
   }
-  return {node->text, node->at};
+  const PathText expanded = expand_path(node->text);
+  if (!expanded.problem.empty()) {
+    throw TextError(node->at, fmt::format("base: {}: {}", one_line(node->text), expanded.problem));
+  }
+  return {expanded.path, node->at};
 }
 
 void check_case_name(const YamlKey& key) {
