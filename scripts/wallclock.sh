@@ -68,13 +68,16 @@ if [ -n "$report" ]; then
     die 69 "--report needs matplotlib; run scripts/install_packages.sh plot"
 fi
 
+case "$runs_dir" in # as the program reads it
+  "~" | "~/"*) [ -z "${HOME:-}" ] || runs_dir=$HOME${runs_dir#\~} ;;
+esac
 settings=("${overrides[@]}")
 metric=${target%%=*}
 [ -z "$target" ] || settings=("train.target.metric=${metric/\//_}" "train.target.value=${target#*=}"
   "${settings[@]}")
 resolved=()
 for config in "${configs[@]}"; do # a mistake in a configuration is told here, before anything is made
-  resolved+=("$("$program" config show "$config" "${settings[@]}")") || exit
+  resolved+=("$("$program" config show "$config" "${settings[@]}" "runs_dir=$runs_dir")") || exit
 done
 [ "$(realpath "${configs[0]}")" != "$(realpath "${configs[1]}")" ] ||
   die 2 "the two configurations are the same file"
@@ -87,13 +90,22 @@ name_in() { # CONFIGURATION'S TEXT
   sed -n 's/^name: *//p' <<<"$1" | tr -d "'\""
 }
 
-case_of() { # FILE: what its runs are called
-  basename "$1" .yaml | tr -c 'A-Za-z0-9_.\n-' -
+# What the runs of a configuration are called: the letters of its file's name that a case may have, at
+# most 60 of them, or OTHERWISE if none is left.
+case_of() { # FILE OTHERWISE
+  local name
+  name=$(basename -- "$1" .yaml | LC_ALL=C tr -cs 'A-Za-z0-9_.\n-' -)
+  name=${name#"${name%%[A-Za-z0-9_]*}"}
+  name=${name:0:60}
+  echo "${name:-$2}"
 }
 
-[ -n "$name" ] || name=$(name_in "${resolved[0]}")-vs-$(name_in "${resolved[1]}")
-cases=("$(case_of "${configs[0]}")" "$(case_of "${configs[1]}")")
-[ "${cases[0]}" != "${cases[1]}" ] || cases=("a-${cases[0]}" "b-${cases[1]}")
+if [ -z "$name" ]; then
+  a=$(name_in "${resolved[0]}") b=$(name_in "${resolved[1]}")
+  name=${a:0:48}-vs-${b:0:48} # a folder's name may have 100 letters
+fi
+cases=("$(case_of "${configs[0]}" a)" "$(case_of "${configs[1]}" b)")
+[ "${cases[0]}" != "${cases[1]}" ] || cases=("a-${cases[0]:0:58}" "b-${cases[1]:0:58}")
 folder=$runs_dir/$name
 
 quoted() { # TEXT, for YAML

@@ -52,6 +52,14 @@ TEST_CASE("misspelt words on the command line are named and exit with 2") {
            {"{p} bench {d}/good.yaml --rounds 0", 2, "--rounds"},
            {"{p} train", 2, "train needs a CONFIG or --resume"},
            {"{p} info extra", 2, "extra"},
+           {"{p} train {d}/good.yaml --epochs 3", 2, "did you mean train.epochs=3?"},
+           {"{p} train {d}/good.yaml --batch-size=9", 2, "did you mean train.batch_size=9?"},
+           {"{p} plan {d}/good.yaml --optimizer.lr 0.1", 2, "did you mean optimizer.lr=0.1?"},
+           {"{p} eval {d}/r -seed 3", 2, "did you mean seed=3?"},
+           {"{p} sweep {d}/s.yaml --root 'a b'", 2, "did you mean 'data.root=a b'?"},
+           {"{p} data --root='~ada'", 2, "~ada: ~USER is not expanded here; write the folder out"},
+           {"{p} data --root='${HOME}/x'", 2, "write the folder out"},
+           {"HOME= {p} compare '~/runs'", 2, "which is not set"},
        }) {
     check(sandbox, c);
   }
@@ -155,4 +163,31 @@ TEST_CASE("folders and disks that cannot be written exit with 73") {
                     73, "cannot write"});
     CHECK(Sandbox::read(limited.only_run() + "/STATUS") == "failed\n");
   }
+}
+
+TEST_CASE("who gives another folder or file than is meant is told which") {
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config()).code == 0);
+  const std::string run = sandbox.only_run();
+  for (const std::string part :
+       {"checkpoints/step_00000020", "checkpoints/latest", "weights.safetensors", "checkpoints/"}) {
+    check(sandbox, {"{p} train --resume " + run + "/" + part, 66,
+                    "it is part of the run " + run + ", name that"});
+  }
+  check(sandbox, {"{p} train --resume {d}/runs/small", 66, "name one of the runs in it, such as "});
+  check(sandbox, {"{p} train " + run, 66, "`dropmuon train --resume " + run + "` goes on with it"});
+  check(sandbox, {"{p} plan " + run + "/weights.safetensors", 78, "train.init_from="});
+  check(sandbox, {"{p} data mnist --root '{d}/no data'", 66, "/no data' gets it"});
+  CHECK_THAT(run_program("train --resume " + run).output,
+             Catch::Contains("done already; to train on from its weights, start a run with "
+                             "train.init_from=" +
+                             run));
+  CHECK_THAT(run_program("--help").output, Catch::Contains("129"));
+  sandbox.write("home/s.yaml", "base: ~/good.yaml\nname: s\nruns_dir: ~/runs\n");
+  const Outcome swept = run_script("HOME=" + (sandbox / "") + " " + program() +
+                                   " sweep --dry-run " + (sandbox / "home/s.yaml"));
+  CAPTURE(swept.output);
+  CHECK(swept.code == 0);
+  sandbox.write("home/s.yaml", "base: $HOME/good.yaml\n");
+  check(sandbox, {"{p} sweep {d}/home/s.yaml", 78, "base: $HOME/good.yaml: variables of a shell"});
 }

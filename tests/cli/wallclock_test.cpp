@@ -172,3 +172,29 @@ TEST_CASE("wallclock: mistakes are one line and an exit code") {
   CHECK(help.code == 0);
   CHECK_THAT(help.output, Catch::Contains("usage: scripts/wallclock.sh CONFIG_A CONFIG_B"));
 }
+
+TEST_CASE("wallclock: whatever the files are called, the cases have names") {
+  struct Names {
+    std::string a, b;  // files
+    std::string case_a, case_b;
+  };
+  const std::string many(64, 'x');
+  for (const Names& names : std::vector<Names>{
+           {many + "1.yaml", many + "2.yaml", "a-" + many.substr(0, 58), "b-" + many.substr(0, 58)},
+           {"ü.yaml", "é.yaml", "a", "b"},
+           {".hid.yaml", "-dash o.yaml", "hid", "dash-o"},
+           {"v1.2.yaml", "muon", "v1.2", "muon"}}) {
+    CAPTURE(names.a, names.b);
+    const Pair pair;
+    for (const std::string& file : {names.a, names.b}) {
+      std::filesystem::copy_file(pair / "muon.yaml", pair / file);
+    }
+    const Outcome outcome = run_script(fmt::format(
+        "HOME='{0}' {1} '{0}{2}' '{0}{3}' --name pair --program {4} 'runs_dir=~/runs' --seeds 1 "
+        "--target test/accuracy=0.9 train.epochs=1",
+        pair / "", kScript, names.a, names.b, program()));
+    CAPTURE(outcome.output);
+    CHECK(pair.status(names.case_a + "-seed=0") == "done\n");
+    CHECK(pair.status(names.case_b + "-seed=0") == "done\n");
+  }
+}
