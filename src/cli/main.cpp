@@ -17,8 +17,8 @@
 #include "sweep_command.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/path_text.h>
-#include <dropmuon/core/text.h>
 #include <dropmuon/core/suggest.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/config.h>
 #include <dropmuon/runner/provenance.h>
 

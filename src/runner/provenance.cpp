@@ -28,7 +28,8 @@ std::string provenance_json(const ProvenanceFacts& facts, const DeviceInfo& devi
   nlohmann::ordered_json json;
   json["command"] = command;
   json["started_utc"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  json["config_hash"] = facts.config_hash;
+  json["config_hash"] = facts.config.own;
+  json["config_text_hash"] = facts.config.of_text;  // damage shows in any key
   json["seed"] = facts.seed;
   if (!facts.initial_weights.empty()) json["initial_weights"] = facts.initial_weights;
   for (const auto& [name, value] : build_facts()) json["program"][name] = value;

@@ -199,7 +199,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   Trainer& trainer = *setup.trainer;
   const Experiment& experiment = config.experiment;
   const ConfigHashes hashes = folder.config_hashes();
-  ProvenanceFacts facts{.config_hash = hashes.own, .seed = experiment.seed};
+  ProvenanceFacts facts{.config = hashes, .seed = experiment.seed};
   CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
   const Restored restored = restore_newest(trainer, checkpoints, hashes);
   if (restored == Restored::yes && experiment.train.checkpoint.best) {

@@ -30,6 +30,7 @@ std::string make_old(const std::string& run) {
   const std::string hash = sha256(Sandbox::read(run + "/config.yaml")).substr(0, 8);
   auto provenance = nlohmann::ordered_json::parse(Sandbox::read(run + "/provenance.json"));
   provenance["config_hash"] = hash;
+  provenance.erase("config_text_hash");
   std::ofstream(run + "/provenance.json") << provenance.dump(2) + "\n";
   CheckpointStore store(run + "/checkpoints", 1);
   auto newest = store.load_newest("");

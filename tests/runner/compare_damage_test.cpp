@@ -53,7 +53,7 @@ TEST_CASE("a missing, empty or foreign file is named with its folder") {
     CAPTURE(file);
     const std::string content = read_file(folder + "/" + file);
     std::filesystem::remove(folder + "/" + file);
-    CHECK_THAT(refused(folder), Catch::Contains(": " + file + ": cannot be opened"));
+    CHECK_THAT(refused(folder), Catch::Contains(": " + file + ": is missing"));
     for (const std::string& garbage :
          {std::string(), std::string("{\"a\":[1,2"), std::string("\0\xff\xfe{}\n", 6),
           std::string("[1, 2]\n"), std::string("{}\n"), std::string(5000, '[')}) {

@@ -100,18 +100,20 @@ std::vector<std::string> many_texts() {
                                     "\x01",
                                     "\xff"};
   for (char letter = ' '; letter < 0x7F; ++letter) {
-    texts.push_back(std::string(1, letter) + "a");
-    texts.push_back(std::string("a ") + letter + "b");
-    texts.push_back(std::string("a") + letter);
-    texts.push_back(std::string(1, letter));
+    texts.push_back({letter, 'a'});
+    texts.push_back({'a', ' ', letter, 'b'});
+    texts.push_back({'a', letter});
+    texts.push_back({letter});
   }
   return texts;
 }
 
 std::string doubly_quoted(const std::string& text) {
   std::string out = "\"";
-  for (const char letter : text)
-    out += (letter == '"' || letter == '\\' ? "\\" : "") + std::string(1, letter);
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') out += '\\';
+    out += letter;
+  }
   return out + "\"";
 }
 

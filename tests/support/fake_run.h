@@ -50,7 +50,7 @@ class FakeRuns {
     const std::string folder = path_ + "/" + name;
     const RunConfig config = resolved(run.overrides);
     write(name, "config.yaml", to_yaml(config));
-    write(name, "provenance.json", provenance(run, config_hash(config)));
+    write(name, "provenance.json", provenance(run, config_hashes(config, to_yaml(config))));
     std::string rows;
     for (const FakeEvaluation& e : run.evaluations) {
       rows += fmt::format(
@@ -83,14 +83,15 @@ class FakeRuns {
     return load_config(path_ + "/base.yaml", overrides);
   }
 
-  static std::string provenance(const FakeRun& run, const std::string& hash) {
+  static std::string provenance(const FakeRun& run, const ConfigHashes& hashes) {
     return fmt::format(
-        "{{\"config_hash\":\"{}\",\"program\":{{\"version\":\"0.1.0\",\"commit\":\"{}\","
+        "{{\"config_hash\":\"{}\",\"config_text_hash\":\"{}\",\"program\":{{\"version\":\"0.1.0\","
+        "\"commit\":\"{}\","
         "\"compiler\":\"GNU\",\"build type\":\"Release\",\"instruction set\":\"baseline\"}},"
         "\"machine\":{{\"host\":\"{}\",\"device\":\"cpu\",\"name\":\"Abacus\",{}"
         "\"libraries\":{{\"oneDNN\":\"2.6.3\"}}}},\"data\":{{\"verdict\":\"{}\",\"sha256\":{{"
         "\"train\":\"{}\"}}}}}}\n",
-        hash, run.commit, run.host,
+        hashes.own, hashes.of_text, run.commit, run.host,
         run.threads > 0 ? fmt::format("\"threads\":{},", run.threads) : "", run.verdict,
         run.data_hash);
   }

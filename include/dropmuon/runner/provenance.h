@@ -19,7 +19,7 @@ std::vector<std::pair<std::string, std::string>> build_facts();
 
 // A JSON document about the process that is about to train. `command` is the command line as typed.
 struct ProvenanceFacts {
-  std::string config_hash;  // config_hash() of the run
+  ConfigHashes config;  // of the run's config.yaml
   std::uint64_t seed = 0;
   std::string initial_weights;  // "<file> sha256 <hash>", or "" if they are random
 };

@@ -11,8 +11,8 @@
 #include "../config/config_text.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
-#include <dropmuon/core/text.h>
 #include <dropmuon/core/sha256.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/compare.h>
 
 namespace dropmuon {
@@ -201,11 +201,12 @@ void RunReader::read_provenance() {
   const Json json = object_in(file, text_of(file), "");
   run_.origins = {origin_in(file, json)};
   read_resumes();
-  // The hash of config.yaml was noted when it was written.
-  const std::string noted = text_at(file, json, "config_hash");
-  if (!hashes_.have(noted)) {
+  // The hash of config.yaml's text was noted when it was written; of old, it was the only one.
+  const char* name = json.contains("config_text_hash") ? "config_text_hash" : "config_hash";
+  const std::string noted = text_at(file, json, name);
+  if (noted != hashes_.of_text) {
     bad("config.yaml", fmt::format("its hash is {}, but provenance.json has {}: damaged or edited",
-                                   hashes_.own, one_line(noted)));
+                                   hashes_.of_text, one_line(noted)));
   }
 }
 

@@ -60,9 +60,17 @@ bool is_quoted_whole(const std::string& value) {
   return false;
 }
 
+// YAML folds the lines of a quoted text.
+YamlNode parse_value_in_quotes(const std::string& value) {
+  if (value.find_first_of("\r\n") != std::string::npos) {
+    throw TextError({}, fmt::format("expected a text in one line, found '{}'", one_line(value)));
+  }
+  return parse_yaml(value);
+}
+
 YamlNode text_value(const std::string& value) {
   check_config_text(value, TextSource::command_line);
-  if (is_quoted_whole(value)) return parse_yaml(value);
+  if (is_quoted_whole(value)) return parse_value_in_quotes(value);
   return {.kind = YamlKind::scalar, .text = value};
 }
 
