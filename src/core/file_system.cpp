@@ -38,12 +38,6 @@ auto retried(Call call) {
   return result;
 }
 
-// Answers of file systems that have no such call: nothing more can be done. EIO, ENOSPC and EDQUOT
-// are none of them.
-bool is_unsupported(int error) {
-  return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP;
-}
-
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) return ".";
@@ -236,6 +230,10 @@ int FileSystem::sys_list(const char* path, std::vector<std::string>* names) {
   ::closedir(folder);
   errno = error;
   return error == 0 ? 0 : -1;
+}
+
+bool is_unsupported(int error) {
+  return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP;
 }
 
 bool is_replacement(const std::string& name) {

@@ -13,6 +13,7 @@
 
 #include <dropmuon/core/crc32c.h>
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/training/event_file.h>
 
 namespace dropmuon {
@@ -140,7 +141,7 @@ void EventFile::write(const MetricsRow& row) {
 }
 
 void EventFile::sync() {
-  if (fsync(fileno(file_.get())) == 0) return;
+  if (fsync(fileno(file_.get())) == 0 || is_unsupported(errno)) return;
   fail(ExitCode::cannot_write, "cannot write {}: {}", path_, std::strerror(errno));
 }
 

@@ -155,7 +155,7 @@ MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done,
 void MetricsWriter::sync() {
   for (const char* name : {"/metrics.csv", "/metrics.jsonl"}) {
     const int file = ::open((folder_ + name).c_str(), O_WRONLY | O_CLOEXEC);
-    const bool good = file >= 0 && ::fsync(file) == 0;
+    const bool good = file >= 0 && (::fsync(file) == 0 || is_unsupported(errno));
     const int reason = errno;
     if (file >= 0) ::close(file);
     errno = reason;

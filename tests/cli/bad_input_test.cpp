@@ -161,7 +161,11 @@ TEST_CASE("folders and disks that cannot be written exit with 73") {
                         "; {p} train -q {d}/good.yaml "
                         "train.epochs=20 train.eval_every_steps=1)",
                     73, "cannot write"});
-    CHECK(Sandbox::read(limited.only_run() + "/STATUS") == "failed\n");
+    if (blocks == "1") {  // not even the configuration: a run that did not begin
+      CHECK(std::filesystem::is_empty(limited / "runs/small"));
+    } else {
+      CHECK(Sandbox::read(limited.only_run() + "/STATUS") == "failed\n");
+    }
   }
 }
 
@@ -177,7 +181,7 @@ TEST_CASE("who gives another folder or file than is meant is told which") {
   check(sandbox, {"{p} train --resume {d}/runs/small", 66, "name one of the runs in it, such as "});
   check(sandbox, {"{p} train " + run, 66, "`dropmuon train --resume " + run + "` goes on with it"});
   check(sandbox, {"{p} plan " + run + "/weights.safetensors", 78, "train.init_from="});
-  check(sandbox, {"{p} data mnist --root '{d}/no data'", 66, "/no data' gets it"});
+  check(sandbox, {"{p} data mnist --root '{d}/no data'", 66, "/no data'` gets it"});
   CHECK_THAT(run_program("train --resume " + run).output,
              Catch::Contains("done already; to train on from its weights, start a run with "
                              "train.init_from=" +

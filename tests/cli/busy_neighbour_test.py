@@ -24,9 +24,9 @@ runs_dir: {folder}
 threads: 2
 device: cpu
 data: {{dataset: synthetic}}
-model: {{channels: [16, 32, 32]}}
+model: {{channels: [64, 128, 256]}}
 optimizer: {{type: muon, lr: 0.01}}
-train: {{epochs: 1000, max_seconds: 2, batch_size: 128, eval_every_epochs: null, eval_train_images: 10}}
+train: {{epochs: 1000, max_seconds: 3, batch_size: 512, eval_every_epochs: null, eval_train_images: 10}}
 checkpoint: {{every_epochs: null, best: false}}
 """
 SPIN = "while True: pass"

@@ -63,4 +63,8 @@ class FileSystem {
 // Whether `name` is of a file that replace_file() had not put in its place when it was killed.
 bool is_replacement(const std::string& name);
 
+// Whether an errno of fsync says that the file system has no such call, so that nothing more can be
+// done. EIO, ENOSPC and EDQUOT do not.
+bool is_unsupported(int error);
+
 }  // namespace dropmuon

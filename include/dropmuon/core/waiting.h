@@ -8,6 +8,6 @@ namespace dropmuon {
 // says neither OMP_WAIT_POLICY nor GOMP_SPINCOUNT: a waiting thread looks that many times, which
 // bridges the short pauses between two loops, and then sleeps. By default it looks 300,000 times,
 // some milliseconds, in which the thread that it waits for may be kept from its processor by it.
-inline constexpr const char* kBoundedSpinning = "GOMP_SPINCOUNT=10000";
+inline constexpr const char* kBoundedSpinning = "GOMP_SPINCOUNT=1000";
 
 }  // namespace dropmuon
