@@ -89,7 +89,7 @@ def forge_data_set(folder, name):
     config.write_text(config.read_text().replace("dataset: synthetic", f"dataset: {name}"))
     provenance = folder / "provenance.json"
     facts = json.loads(provenance.read_text())
-    facts["config_hash"] = hashlib.sha256(config.read_bytes()).hexdigest()[:8]
+    facts["config_text_hash"] = hashlib.sha256(config.read_bytes()).hexdigest()[:8]
     facts["data"]["name"] = name
     provenance.write_text(json.dumps(facts))
 

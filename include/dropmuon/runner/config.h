@@ -52,7 +52,6 @@ std::string config_hash(const RunConfig& config);
 struct ConfigHashes {
   std::string own;      // config_hash()
   std::string of_text;  // the older one
-  bool have(const std::string& hash) const;
 };
 // Of a run folder's config.yaml, loaded and as it stands there.
 ConfigHashes config_hashes(const RunConfig& config, const std::string& text);

@@ -39,8 +39,6 @@ std::string config_hash(const RunConfig& config) {
   return short_hash(text);
 }
 
-bool ConfigHashes::have(const std::string& hash) const { return hash == own || hash == of_text; }
-
 ConfigHashes config_hashes(const RunConfig& config, const std::string& text) {
   return {.own = config_hash(config), .of_text = short_hash(text)};
 }
