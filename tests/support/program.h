@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "source_dir.h"
+
 namespace dropmuon {
 
 struct Outcome {
@@ -23,7 +25,8 @@ struct Outcome {
 // Both are made of the same objects; only the test programs proper are called test_*.
 inline std::string program() {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").filename();
-  return self.starts_with("test_") ? DROPMUON_PROGRAM : DROPMUON_SIMT_PROGRAM;
+  if (!self.starts_with("test_")) return DROPMUON_SIMT_PROGRAM;
+  return from_environment("DROPMUON_TEST_PROGRAM", DROPMUON_PROGRAM);
 }
 
 // In front of a command: whatever GPU there is, the program does not see it.

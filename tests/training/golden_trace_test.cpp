@@ -6,6 +6,7 @@
 
 #include "catch.h"
 #include "compare.h"
+#include "source_dir.h"
 #include "test_backend.h"
 #include <dropmuon/engine/network.h>
 #include <dropmuon/optim/optimizer.h>
@@ -15,7 +16,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-const std::string kFolder = std::string(DROPMUON_SOURCE_DIR) + "/tests/golden/";
+const std::string kFolder = source_dir() + "/tests/golden/";
 
 Json read_json(const std::string& name) {
   std::ifstream file(kFolder + name);
