@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Stands in for cuda/ in a program built without it.
-#include "cuda/make_backend.h"
-
 #include <cstdlib>
 
+#include "cuda/make_backend.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon::cuda {

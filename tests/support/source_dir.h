@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where the files are that tests read. A folder for another machine carries its own copy of them, and names
-// it and its program in the environment: the places of the build mean nothing there.
+// Where the files are that tests read. A folder for another machine carries its own copy of them,
+// and names it and its program in the environment: the places of the build mean nothing there.
 #pragma once
 
 #include <cstdlib>
