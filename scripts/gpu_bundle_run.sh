@@ -34,7 +34,7 @@ folders() { # where CUDA's libraries may be, best first: by hand, wheels, the to
 }
 
 missing() { # FILE: the libraries that it does not find, in one line
-  ldd "$1" 2>/dev/null | awk '/not found/ {names = names (names == "" ? "" : ", ") $1} END {print names}'
+  { ldd "$1" 2>/dev/null || true; } | awk '/not found/ {names = names (names == "" ? "" : ", ") $1} END {print names}'
 }
 
 [ $# -gt 0 ] || die 2 "usage: run PROGRAM [ARGUMENT...]; dropmuon and the tests: ls files/bin"
@@ -48,7 +48,7 @@ while read -r folder; do
     *":$folder:"*) ;;
     *) [ -n "$folder" ] && [ -d "$folder" ] && search+=":$folder" ;;
   esac
-done < <(folders)
+done <<<"$(folders)"
 export LD_LIBRARY_PATH=$search DROPMUON_TEST_SOURCE=$home DROPMUON_TEST_PROGRAM=$home/dropmuon
 # shellcheck disable=SC2094  # ldd only reads
 absent=$(missing "$files/bin/$program")
