@@ -103,7 +103,7 @@ version_of_cudnn() {
   echo "dropmuon, commit $(git describe --always --dirty 2>/dev/null || echo unknown), for sm_$arch, no -march=native"
   echo "made on $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release); glibc here: $(getconf GNU_LIBC_VERSION)"
   c++ --version | head -n 1
-  echo "CUDA $(sed -n 's/^CUDAToolkit_VERSION.*=//p;s/^CMAKE_CUDA_COMPILER:[^=]*=//p' "$build/CMakeCache.txt" | head -n 1)"
+  echo "CUDA $(sed -n 's/^set(CMAKE_CUDA_COMPILER_VERSION "\(.*\)")/\1/p' "$build"/CMakeFiles/*/CMakeCUDACompiler.cmake)"
   echo "cuDNN $(version_of_cudnn); data: $data"
   echo "libraries carried: $(cd "$part/lib" && echo ./*)"
 } >"$output/versions.txt"
