@@ -125,13 +125,13 @@ TEST_CASE("oracle 10: in fp32 the Gram form follows the standard form on hard sp
 
       // Both have the same quality as an answer: symmetry and dual gap.
       const auto svd = svd_of(g.cast<double>());
-      const double nuclear = svd.singularValues().sum();
+      const double nuclear = svd.sigma.sum();
       const auto gap = [&](const MatrixF& o) {
         return (nuclear - (g.cast<double>().array() * o.cast<double>().array()).sum()) / nuclear;
       };
       CHECK(std::abs(gap(a) - gap(b)) < tolerance);
-      const MatrixD hermitian = svd.matrixV() * svd.singularValues().asDiagonal() *
-                                svd.matrixU().transpose() * b.cast<double>();
+      const MatrixD hermitian =
+          svd.v * svd.sigma.asDiagonal() * svd.u.transpose() * b.cast<double>();
       CHECK((hermitian - hermitian.transpose()).norm() < tolerance * hermitian.norm());
     }
   }

@@ -280,6 +280,10 @@ TEST_CASE("a processor that the program was not built for is told in one line") 
     WARN("skipped: qemu-x86_64 is not here (package qemu-user)");
     return;
   }
+#ifdef __SANITIZE_ADDRESS__
+  WARN("skipped: the emulator has no room for a sanitizer's shadow memory");
+  return;
+#endif
   const bool native = run_with("", "info").output.find("of the build machine") != std::string::npos;
   if (!native || !__builtin_cpu_supports("avx2")) {
     WARN("skipped: the program was not built for more than an old processor");

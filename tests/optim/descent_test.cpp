@@ -24,7 +24,7 @@ struct Quadratic {
   double value() const { return 0.5 * residual().squaredNorm(); }
   MatrixD gradient(std::size_t i) const { return a[i].transpose() * residual() * b[i].transpose(); }
   // a_i = ||A_i||_2 ||B_i||_F: the smoothness constants are L_{i,S} = a_i * sum of a_j over S.
-  double size(std::size_t i) const { return svd_of(a[i]).singularValues()(0) * b[i].norm(); }
+  double size(std::size_t i) const { return svd_of(a[i]).sigma(0) * b[i].norm(); }
 };
 
 Quadratic quadratic(int blocks, std::uint64_t seed) {
@@ -62,7 +62,7 @@ TEST_CASE("oracle 23: an exact sharp step of 1/L lowers f by ||grad||_*^2 / (2 L
     for (int step = 0; step < 5; ++step) {
       const double before = f.value();
       const MatrixD g = f.gradient(0);
-      const double nuclear = svd_of(g).singularValues().sum();
+      const double nuclear = svd_of(g).sigma.sum();
       f.x[0] -= nuclear / l * polar_factor(g);
       CHECK(before - f.value() >= nuclear * nuclear / (2.0 * l) - 1e-9);
     }
@@ -79,7 +79,7 @@ TEST_CASE("oracle 23: the block version holds for every subset of three blocks",
       std::vector<MatrixD> steps;
       for (const std::size_t i : set) {
         const MatrixD g = f.gradient(i);
-        const double nuclear = svd_of(g).singularValues().sum();
+        const double nuclear = svd_of(g).sigma.sum();
         const double l = smoothness(f, i, set);
         steps.push_back(nuclear / l * polar_factor(g));
         promised += nuclear * nuclear / (2.0 * l);
@@ -121,7 +121,7 @@ TEST_CASE("oracle 23: Drop-Muon's sharp step keeps the promise on every subset",
     const double before = f.value();
     std::vector<int> layers(set.begin(), set.end());
     for (const std::size_t i : set) {
-      const double nuclear = svd_of(f.gradient(i)).singularValues().sum();
+      const double nuclear = svd_of(f.gradient(i)).sigma.sum();
       // A step shorter than 1 / L_i still lowers the bound: gamma - L_i gamma^2 / 2 per square.
       const double gamma = 1.0 / largest;
       promised += nuclear * nuclear * (gamma - smoothness(f, i, set) * gamma * gamma / 2.0);
