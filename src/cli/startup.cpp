@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What must happen before everything else, the constructors of shared libraries included: a word
-// instead of SIGILL on a processor that the program was not built for, and a start with bounded
-// spinning, which the OpenMP runtime reads in its constructor. The functions of .preinit_array come
-// first of all. This file is compiled for the baseline processor and without sanitizers, and calls
-// the kernel only: the C library is not set up yet.
-//
-// Why the program starts itself anew instead of waiting on its own: the threads are GCC's OpenMP
-// runtime's, because oneDNN's are; it has no call for this, and its environment is its interface.
+// instead of SIGILL on a processor that the program was not built for. The functions of
+// .preinit_array come first of all. This file is compiled for the baseline processor and without
+// sanitizers, and calls the kernel only: the C library is not set up yet.
 #include <cstring>
 
-#include <alloca.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "processor_features.h"
-#include <dropmuon/core/waiting.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -59,37 +52,7 @@ void check_processor() {
 void check_processor() {}
 #endif
 
-bool is_set(char** environment, const char* name) {
-  const std::size_t length = strlen(name);
-  for (char** entry = environment; *entry != nullptr; ++entry) {
-    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return true;
-  }
-  return false;
-}
-
-// Does nothing where the user said how to wait, or where it cannot be done: it costs time only. A
-// base of 0 is that of a program which the loader did not load: it was named on the loader's
-// command line.
-void bound_spinning(char** arguments, char** environment) {
-  if (is_set(environment, "OMP_WAIT_POLICY") || is_set(environment, "GOMP_SPINCOUNT")) return;
-  const auto* program = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
-  if (program == nullptr || getauxval(AT_BASE) == 0) return;
-  std::size_t count = 0;
-  while (environment[count] != nullptr) ++count;
-  auto** extended = static_cast<char**>(alloca((count + 2) * sizeof(char*)));
-  memcpy(extended, environment, count * sizeof(char*));
-  extended[count] = const_cast<char*>(kBoundedSpinning);
-  extended[count + 1] = nullptr;
-  syscall(SYS_execve, program, arguments, extended);
-}
-
-void before_everything(int /*count*/, char** arguments, char** environment) {
-  check_processor();
-  bound_spinning(arguments, environment);
-}
-
-[[gnu::section(".preinit_array"),
-  gnu::used]] void (*const kBeforeEverything)(int, char**, char**) = before_everything;
+[[gnu::section(".preinit_array"), gnu::used]] void (*const kBeforeEverything)() = check_processor;
 
 }  // namespace
 }  // namespace dropmuon

@@ -5,6 +5,7 @@
 
 #include <unordered_map>
 
+#include "spin_throttle.h"
 #include "thread_team.h"
 #include <dropmuon/backend/backend.h>
 #include <dropmuon/core/run_clock.h>
@@ -58,6 +59,7 @@ class CpuBackend final : public Backend {
 
   ThreadTeam team_;
   int threads_;
+  SpinThrottle throttle_{threads_};
   std::unordered_map<void*, std::size_t> sizes_;
   std::size_t allocated_ = 0;
   std::vector<float> newton_schulz_workspace_;

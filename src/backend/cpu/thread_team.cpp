@@ -13,7 +13,6 @@
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/processors.h>
-#include <dropmuon/core/waiting.h>
 
 namespace dropmuon::cpu {
 namespace {
@@ -133,16 +132,18 @@ std::string binding() {
   return text;
 }
 
+bool waiting_is_set() {
+  return std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+}
+
 std::string waiting() {
-  const char* policy = std::getenv("OMP_WAIT_POLICY");
-  const char* spins = std::getenv("GOMP_SPINCOUNT");
-  if (spins != nullptr) {
-    const std::string setting = fmt::format("GOMP_SPINCOUNT={}", spins);
-    const bool ours = setting == kBoundedSpinning && policy == nullptr;
-    return fmt::format("spins, then sleeps ({}{})", setting, ours ? ", set by default" : "");
+  if (const char* spins = std::getenv("GOMP_SPINCOUNT")) {
+    return fmt::format("spins, then sleeps (GOMP_SPINCOUNT={})", spins);
   }
-  if (policy != nullptr) return fmt::format("OMP_WAIT_POLICY={}", policy);
-  return "as the OpenMP runtime does by default";
+  if (const char* policy = std::getenv("OMP_WAIT_POLICY")) {
+    return fmt::format("OMP_WAIT_POLICY={}", policy);
+  }
+  return "spins, then sleeps; sleeps soon while others want the processors";
 }
 
 }  // namespace dropmuon::cpu

@@ -34,6 +34,9 @@ ThreadTeam automatic_team(int processors);
 // compute.
 ThreadTeam start_team(int asked);
 
+// Whether the environment says how threads wait for each other.
+bool waiting_is_set();
+
 // What is in force, in words: of the binding to processors, and of waiting.
 std::string binding();
 std::string waiting();
