@@ -59,28 +59,56 @@ void check_processor() {
 void check_processor() {}
 #endif
 
-bool is_set(char** environment, const char* name) {
+// The value, if `entry` is "NAME=VALUE" with this name; else null.
+const char* value_in(const char* entry, const char* name) {
   const std::size_t length = strlen(name);
-  for (char** entry = environment; *entry != nullptr; ++entry) {
-    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return true;
-  }
-  return false;
+  return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : nullptr;
 }
 
-// Does nothing where the user said how to wait, or where it cannot be done: it costs time only. A
-// base of 0 is that of a program which the loader did not load: it was named on the loader's
-// command line.
+// What an entry of the environment says of waiting.
+enum class Says { nothing, how_to_wait, nonsense };
+
+Says what_is_said(const char* entry) {
+  if (const char* policy = value_in(entry, "OMP_WAIT_POLICY")) {
+    return is_wait_policy(policy) ? Says::how_to_wait : Says::nonsense;
+  }
+  if (const char* spins = value_in(entry, "GOMP_SPINCOUNT")) {
+    return spins_of(spins) == Spins::not_understood ? Says::nonsense : Says::how_to_wait;
+  }
+  return Says::nothing;
+}
+
+// An empty value is what scripts write for none.
+void tell_of_nonsense(const char* entry) {
+  const char* value = strchr(entry, '=') + 1;
+  if (*after_blanks(value) == '\0') return;
+  write_text("dropmuon: warning: ");
+  write_text(entry);
+  write_text(" is not understood by the OpenMP runtime and has no effect\n");
+}
+
+// Does nothing where the user said how to wait, or where it cannot be done: it costs time only.
+// What the runtime would not understand is no word of the user's, and is left out. A base of 0 is
+// that of a program which the loader did not load: it was named on the loader's command line.
 void bound_spinning(char** arguments, char** environment) {
-  if (is_set(environment, "OMP_WAIT_POLICY") || is_set(environment, "GOMP_SPINCOUNT")) return;
   const auto* program = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   if (program == nullptr || getauxval(AT_BASE) == 0) return;
   std::size_t count = 0;
-  while (environment[count] != nullptr) ++count;
-  auto** extended = static_cast<char**>(alloca((count + 2) * sizeof(char*)));
-  memcpy(extended, environment, count * sizeof(char*));
-  extended[count] = const_cast<char*>(kBoundedSpinning);
-  extended[count + 1] = nullptr;
-  syscall(SYS_execve, program, arguments, extended);
+  while (environment[count] != nullptr) {
+    if (what_is_said(environment[count++]) == Says::how_to_wait) return;
+  }
+  auto** changed = static_cast<char**>(alloca((count + 2) * sizeof(char*)));
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (what_is_said(environment[i]) == Says::nothing) {
+      changed[kept++] = environment[i];
+    } else {
+      tell_of_nonsense(environment[i]);
+    }
+  }
+  changed[kept++] = const_cast<char*>(kBoundedSpinning);
+  changed[kept] = nullptr;
+  syscall(SYS_execve, program, arguments, changed);
 }
 
 void before_everything(int /*count*/, char** arguments, char** environment) {
