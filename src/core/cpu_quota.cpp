@@ -32,6 +32,20 @@ bool has_word(const std::string& list, std::string_view word) {
   return false;
 }
 
+// The kernel writes blanks and backslashes in the paths of mountinfo as "\040".
+std::string unescaped(const std::string& text) {
+  constexpr std::size_t kDigits = 3;
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string digits = text[i] == '\\' ? text.substr(i + 1, kDigits) : "";
+    const bool is_octal =
+        digits.size() == kDigits && digits.find_first_not_of("01234567") == std::string::npos;
+    plain += is_octal ? static_cast<char>(std::stoi(digits, nullptr, 8)) : text[i];
+    if (is_octal) i += kDigits;
+  }
+  return plain;
+}
+
 // A line: "36 35 98:0 /group /folder options [tags] - kind source options".
 void add_mount(const std::string& line, std::vector<Mount>& mounts) {
   std::string word;
@@ -39,6 +53,7 @@ void add_mount(const std::string& line, std::vector<Mount>& mounts) {
   std::istringstream words(line);
   for (std::string& each : front) words >> each;
   while (words >> word && word != "-") continue;
+  for (std::string& each : front) each = unescaped(each);
   std::string kind;
   std::string source;
   std::string options;
@@ -58,6 +73,15 @@ std::vector<Mount> mounts_in(const std::string& root) {
   return mounts;
 }
 
+// Whether `path` leads upwards; a group's name may well have dots in it.
+bool has_upward_step(const std::string& path) {
+  std::istringstream steps(path);
+  for (std::string step; std::getline(steps, step, '/');) {
+    if (step == "..") return true;
+  }
+  return false;
+}
+
 // The path of this process's group; "/" if nothing is known of it, or it is outside of what this
 // process may see ("/../..").
 std::string group_in(const std::string& root, Version version) {
@@ -70,7 +94,7 @@ std::string group_in(const std::string& root, Version version) {
     const bool is_it = version == Version::one ? has_word(controllers, "cpu")
                                                : line.starts_with("0:") && controllers.empty();
     const std::string path = line.substr(second + 1);
-    if (is_it) return path.find("..") == std::string::npos ? path : "/";
+    if (is_it) return has_upward_step(path) ? "/" : path;
   }
   return "/";
 }
@@ -92,10 +116,12 @@ std::optional<double> quota_of(const std::string& folder, Version version) {
   return quota_file >> quota && period_file >> period ? ratio(quota, period) : std::nullopt;
 }
 
-// `group` as seen from the mount, without the part that is mounted.
+// `group` as seen from the mount, without the part that is mounted: /a of /a/b, not of /ab.
 std::string below(const Mount& mount, const std::string& group) {
   if (mount.group == "/") return group;
-  return group.starts_with(mount.group) ? group.substr(mount.group.size()) : "";
+  const std::string rest =
+      group.starts_with(mount.group) ? group.substr(mount.group.size()) : std::string();
+  return rest.starts_with('/') ? rest : std::string();
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ class Folder {
   DataFile read(const std::string& name) {
     // Kaggle's archives have folders of that name.
     std::error_code ignored;
-    const bool is_folder = std::filesystem::is_directory(path_ + "/" + name, ignored);
+    const bool is_folder = std::filesystem::is_directory(path_ + "/" + name, ignored) &&
+                           !std::filesystem::is_regular_file(path_ + "/" + name + ".gz", ignored);
     const std::string hint =
         is_folder ? hint_of_likely_file(options_.root, options_.dataset, name) : "";
     std::optional<DataFile> file;

@@ -9,7 +9,6 @@
 
 #include "gunzip.h"
 #include <dropmuon/core/error.h>
-#include <dropmuon/core/file_system.h>
 #include <dropmuon/dataset/data_file.h>
 
 namespace dropmuon {
@@ -79,11 +78,28 @@ std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t max_by
   return file.read(static_cast<std::size_t>(file.size()));
 }
 
-// The file that is meant by `path`: itself, or packed; "" if there is neither.
+enum class Kind { none, folder, other };
+
+// Only what the system does not know (ENOENT) is missing; of all else it says why.
+Kind kind_of(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) {
+    if (errno != ENOENT) cannot_read(path);
+    return Kind::none;
+  }
+  return S_ISDIR(about.st_mode) ? Kind::folder : Kind::other;
+}
+
+// The file that is meant by `path`: itself, or packed; "" if there is neither. Some unpackers leave
+// a folder of the file's name.
 std::string find(const std::string& path) {
-  FileSystem& files = FileSystem::real();
-  if (files.exists(path)) return path;
-  return files.exists(path + ".gz") ? path + ".gz" : "";
+  const Kind plain = kind_of(path);
+  if (plain == Kind::other) return path;
+  const Kind packed = kind_of(path + ".gz");
+  if (packed == Kind::other || (packed == Kind::folder && plain == Kind::none)) {
+    return path + ".gz";
+  }
+  return plain == Kind::folder ? path : "";
 }
 
 bool is_packed(const std::string& found, const std::string& path) { return found != path; }
@@ -101,6 +117,7 @@ std::optional<DataFile> read_data_file(const std::string& path, std::size_t max_
 std::optional<DataHead> read_data_head(const std::string& path, std::size_t bytes) {
   const std::string found = find(path);
   if (found.empty()) return std::nullopt;
+  if (kind_of(found) == Kind::folder) return DataHead{{}, 0};
   const OpenFile file(found);
   if (!is_packed(found, path)) {
     return DataHead{file.read(std::min<std::size_t>(bytes, file.size())), file.size()};

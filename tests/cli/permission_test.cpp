@@ -84,3 +84,33 @@ TEST_CASE("files and folders that may not be read are named with that reason") {
   denied("compare " + run, run + "/metrics.jsonl");
   denied("compare " + (sandbox / "runs"), sandbox / "runs/small");
 }
+
+TEST_CASE("data that cannot be there is told with the reason, not as missing") {
+  const Sandbox sandbox;
+  const std::string file = sandbox.write("file", "no folder");
+  std::filesystem::create_symlink("loop", sandbox / "loop");
+  std::filesystem::create_directories(sandbox / "data");
+  std::filesystem::create_symlink("mnist", sandbox / "data/mnist");
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {file, "Not a directory"},
+      {sandbox / "loop", "Too many levels of symbolic links"},
+      {sandbox / "data", "Too many levels of symbolic links"},
+      {sandbox / std::string(300, 'a'), "File name too long"}};
+  for (const auto& [root, reason] : cases) {
+    for (const std::string command : {"plan", "train", "bench", "sweep --dry-run"}) {
+      const std::string config = sandbox.write(
+          command == "sweep --dry-run" ? "s.yaml" : "idx.yaml",
+          command == "sweep --dry-run"
+              ? fmt::format("name: s\nbase: idx.yaml\nseeds: 1\nruns_dir: {}\n", sandbox / "runs")
+              : fmt::format("name: small\nruns_dir: {}\ndata: {{dataset: mnist, root: {}}}\n",
+                            sandbox / "runs", root));
+      const Outcome outcome = run_program(command + " " + config);
+      CAPTURE(command, root, outcome.output);
+      CHECK(outcome.code == 66);
+      CHECK_THAT(
+          outcome.output,
+          Catch::Contains(root + "/mnist/train-images-idx3-ubyte: cannot be read: " + reason));
+      CHECK_THAT(outcome.output, !Catch::Contains("missing") && !Catch::Contains("get_data"));
+    }
+  }
+}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The number of threads, whatever the environment says: the same results or one line, never wrong
-// numbers and never a hang. Each program runs in a child with a time limit.
+// numbers and never a hang.
 #include <thread>
 
 #include <unistd.h>
 
 #include "catch.h"
+#include "clean_run.h"
 #include "long_run.h"
 #include "sweep_sandbox.h"
 #include <dropmuon/core/processors.h>
@@ -13,17 +14,6 @@
 using namespace dropmuon;
 
 namespace {
-
-constexpr int kTimedOut = 124;  // of timeout(1)
-
-// Without what the tests themselves run under.
-const std::string kClean =
-    "env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT -u OMP_NUM_THREADS -u SLURM_CPUS_PER_TASK "
-    "-u OMP_PROC_BIND -u OMP_PLACES CUDA_VISIBLE_DEVICES= ";
-
-Outcome run_with(const std::string& setting, const std::string& arguments) {
-  return run_script(kClean + setting + " timeout 100 " + program() + " " + arguments);
-}
 
 // Each of them makes teams smaller than they were asked to be, at one time or another.
 const std::vector<std::string> kShrinking = {

@@ -172,7 +172,8 @@ TEST_CASE("a run that noted no hashes goes on with a warning") {
   const Outcome outcome = run_program("train --resume " + trained.run);
   CAPTURE(outcome.output);
   CHECK(outcome.code == 0);
-  CHECK_THAT(outcome.output, Catch::Contains("no SHA-256 of the data files was noted"));
+  CHECK_THAT(outcome.output, Catch::Contains("warning: " + trained.run +
+                                             ": no SHA-256 of the data files was noted"));
 }
 
 TEST_CASE("resume tells once what is different from the machine and program before") {

@@ -100,3 +100,29 @@ TEST_CASE("a group that is not seen from here counts from the mount's root") {
   gone.in_group("0::/container/that/the/host/names").with(kFiles + "cpu.max", "100000 100000");
   CHECK(gone.quota() == 1.0);
 }
+
+TEST_CASE("dots and blanks in a group's name are no way upwards") {
+  for (const std::string name : {"a..b", "..a", "a..", "...", "run of may"}) {
+    FakeRoot root;
+    root.in_group("0::/user/" + name).with(kFiles + "user/" + name + "/cpu.max", "150000 100000");
+    CAPTURE(name);
+    CHECK(root.quota() == 1.5);
+  }
+  FakeRoot upwards;
+  upwards.in_group("0::/user/../other").with(kFiles + "other/cpu.max", "150000 100000");
+  CHECK_FALSE(upwards.quota());
+}
+
+TEST_CASE("a mount's paths are read with their blanks, and are whole folders") {
+  FakeRoot blank;
+  blank.in_group("0::/my pods/a")
+      .mounted("30 20 0:26 /my\\040pods /run/all\\040groups rw - cgroup2 cgroup2 rw")
+      .with("run/all groups/a/cpu.max", "200000 100000");
+  CHECK(blank.quota() == 2.0);
+  FakeRoot other;  // /pods-b is not below /pods
+  other.in_group("0::/pods-b/a")
+      .mounted("30 20 0:26 /pods /run/groups rw - cgroup2 cgroup2 rw")
+      .with("run/groups-b/a/cpu.max", "50000 100000")
+      .with("run/groups/cpu.max", "300000 100000");
+  CHECK(other.quota() == 3.0);
+}

@@ -34,14 +34,14 @@ void check_like_loading(const DatasetOptions& options) {
 }
 
 // The message of loading, word for word.
-void check_error_of_loading(const DatasetOptions& options) {
+void check_error_of_loading(const DatasetOptions& options, ExitCode code = ExitCode::bad_data) {
   std::string message = "loaded";
   try {
     load_dataset(options);
   } catch (const Error& error) {
     message = error.what();
   }
-  expect_error(ExitCode::bad_data, {message}, [&] { dataset_info(options); });
+  expect_error(code, {message}, [&] { dataset_info(options); });
 }
 
 }  // namespace
@@ -104,39 +104,29 @@ TEST_CASE("headers and sizes that loading refuses are refused with the same word
   check_error_of_loading({.dataset = "mnist", .root = root.path()});
 }
 
-TEST_CASE("files under other names are pointed at") {
-  struct Case {
-    std::string file;
-    std::string dataset;
-    std::string words;
-  };
-  for (const Case& c : std::vector<Case>{
-           {"mnist/train-images.idx3-ubyte", "mnist", ": rename it to "},
-           {"mnist/train-images.idx3-ubyte.gz", "mnist", "/train-images-idx3-ubyte.gz"},
-           {"mnist/TRAIN-IMAGES-IDX3-UBYTE", "mnist", ": rename it to "},
-           {"mnist/train-images-idx3-ubyte.idx", "mnist", ": rename it to "},
-           {"mnist/train_images_idx3_ubyte.GZ", "mnist", "/train-images-idx3-ubyte.gz"},
-           {"mnist/train-images-idx3-ubyte/train-images-idx3-ubyte", "mnist", ": rename it to "},
-           {"MNIST/raw/train-images-idx3-ubyte", "mnist", ": rename it to "},
-           {"FashionMNIST/raw/train-images-idx3-ubyte", "fashion-mnist", ": rename it to "},
-           {"cifar10/data_batch_1", "cifar10", "the pickled Python version"},
-           {"cifar-10-batches-py/data_batch_1", "cifar10", "the pickled Python version"},
-           {"cifar-10-batches-bin/data_batch_1.bin", "cifar10", ": rename it to "},
-       }) {
+TEST_CASE("folders with the files' names change nothing where the packed files are beside") {
+  const TempFolder root;
+  write_set(root / "mnist", Packing::gzipped);
+  for (const char* name : kNames) std::filesystem::create_directories(root / "mnist/" + name);
+  check_like_loading({.dataset = "mnist", .root = root.path()});
+}
+
+TEST_CASE("folders in the place of the files are refused as loading refuses them") {
+  for (const bool has_file : {false, true}) {
     const TempFolder root;
-    write(root / c.file, {1, 2, 3});
-    expect_error(ExitCode::missing_input, {"is missing", "found " + (root / c.file), c.words},
-                 [&] { load_dataset({.dataset = c.dataset, .root = root.path()}); });
+    for (const char* name : kNames) {
+      const std::string folder = root / "mnist/" + name;
+      std::filesystem::create_directories(folder);
+      if (has_file) write(folder + "/" + name, {1});
+    }
+    const DatasetOptions options{.dataset = "mnist", .root = root.path()};
+    const ExitCode code = has_file ? ExitCode::missing_input : ExitCode::bad_data;
+    check_error_of_loading(options, code);
   }
   const TempFolder root;
-  write(root / "mnist/train-labels-idx1-ubyte", {1});
-  write(root / "mnist/notes.txt", {1});
-  try {
-    load_dataset({.dataset = "mnist", .root = root.path()});
-    FAIL("loaded");
-  } catch (const Error& error) {
-    CHECK_THAT(error.what(), !Catch::Contains("found "));
+  for (const char* name : {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4",
+                           "data_batch_5", "test_batch"}) {
+    std::filesystem::create_directories(root / "cifar10/" + name + ".bin");
   }
-  expect_error(ExitCode::missing_input, {"`scripts/get_data.sh mnist '/no/my set'` gets it"},
-               [] { load_dataset({.dataset = "mnist", .root = "/no/my set"}); });
+  check_error_of_loading({.dataset = "cifar10", .root = root.path()});
 }

@@ -154,6 +154,15 @@ TEST_CASE("a folder in the place of a file is refused") {
                [&] { read_data_file(folder / "file"); });
 }
 
+TEST_CASE("a folder in the place of a file does not hide the packed file") {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "file/below");
+  write(folder / "file.gz", gzip({4, 5, 6}));
+  CHECK(read_data_file(folder / "file")->bytes == Bytes{4, 5, 6});
+  CHECK(read_data_file(folder / "file")->path == folder / "file.gz");
+  CHECK(read_data_head(folder / "file", 2)->bytes == Bytes{4, 5});
+}
+
 TEST_CASE("IDX images and labels are read back") {
   const Bytes bytes = idx_images(3, 5, 7);
   const IdxImages images = parse_idx_images(in_memory(bytes));

@@ -2,8 +2,10 @@
 #include "startable_threads.h"
 
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include <pthread.h>
@@ -21,17 +23,54 @@ struct StackSize {
   std::size_t bytes = 0;  // 0: the system's
 };
 
-// As the runtime reads it: a whole number, then B, K, M or G, else K; what is no such is ignored.
+// The number of bytes that the runtime reads in `text`: a whole number with B, K, M, G or nothing,
+// which is K, behind it. Nothing where it complains and goes on without.
+std::optional<std::size_t> bytes_in(const char* text) {
+  const auto skip_blanks = [&text] {
+    while (std::isspace(static_cast<unsigned char>(*text)) != 0) ++text;
+  };
+  char* end = nullptr;
+  errno = 0;
+  const unsigned long number = std::strtoul(text, &end, 10);  // -1 is the largest, to both
+  if (errno != 0 || end == text) return std::nullopt;
+  text = end;
+  skip_blanks();
+  int shift = 10;
+  switch (std::tolower(static_cast<unsigned char>(*text))) {
+    case '\0':
+      break;
+    case 'b':
+      shift = 0, ++text;
+      break;
+    case 'k':
+      shift = 10, ++text;
+      break;
+    case 'm':
+      shift = 20, ++text;
+      break;
+    case 'g':
+      shift = 30, ++text;
+      break;
+    default:
+      return std::nullopt;
+  }
+  skip_blanks();
+  const bool is_good = *text == '\0' && number << shift >> shift == number;
+  return is_good ? std::optional(number << shift) : std::nullopt;
+}
+
+// The first that the runtime understands; it does nothing more with one that the system refuses
+// (less than 16k) than to complain.
 StackSize stack_size() {
   for (const char* variable : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) {
     const char* text = std::getenv(variable);
-    if (text == nullptr) continue;
-    char* end = nullptr;
-    const unsigned long long number = std::strtoull(text, &end, 10);
-    while (std::isspace(static_cast<unsigned char>(*end)) != 0) ++end;
-    const char unit = static_cast<char>(std::tolower(static_cast<unsigned char>(*end)));
-    const int shift = unit == 'b' ? 0 : unit == 'm' ? 20 : unit == 'g' ? 30 : 10;
-    if (number > 0) return {fmt::format("{}={}", variable, text), number << shift};
+    const auto bytes = text == nullptr ? std::nullopt : bytes_in(text);
+    if (!bytes) continue;
+    pthread_attr_t attributes{};
+    pthread_attr_init(&attributes);
+    const bool is_taken = pthread_attr_setstacksize(&attributes, *bytes) == 0;
+    pthread_attr_destroy(&attributes);
+    return is_taken ? StackSize{fmt::format("{}={}", variable, text), *bytes} : StackSize{};
   }
   return {};
 }

@@ -8,23 +8,18 @@
 
 #include <omp.h>
 
+#include "batch_job.h"
 #include "startable_threads.h"
 #include <dropmuon/core/cpu_quota.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/processors.h>
+#include <dropmuon/core/waiting.h>
 
 namespace dropmuon::cpu {
 namespace {
 
 const char* plural(int count) { return count == 1 ? "" : "s"; }
-
-// The whole number that a variable of the environment begins with, if it is positive.
-std::optional<int> positive(const char* variable) {
-  const char* text = std::getenv(variable);
-  const int value = text == nullptr ? 0 : std::atoi(text);
-  return value > 0 ? std::optional(value) : std::nullopt;
-}
 
 void limit(ThreadTeam& team, int most, const std::string& reason) {
   if (most < team.threads) team = {most, reason};
@@ -89,7 +84,8 @@ std::vector<int> usable_processors() {
 
 int paid_processors(int count) {
   if (const auto quota = cpu_quota()) count = std::min(count, quota_processors(*quota));
-  return std::min(count, positive("SLURM_CPUS_PER_TASK").value_or(count));
+  if (const auto job = batch_job_allowance()) count = std::min(count, job->processors);
+  return count;
 }
 
 ThreadTeam automatic_team(int processors) {
@@ -97,10 +93,8 @@ ThreadTeam automatic_team(int processors) {
   if (const auto quota = cpu_quota()) {
     limit(team, quota_processors(*quota), fmt::format("a CPU quota of {:.3g}", *quota));
   }
-  for (const char* variable : {"SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"}) {
-    if (const auto most = positive(variable)) {
-      limit(team, *most, fmt::format("{}={}", variable, *most));
-    }
+  for (const auto& most : {batch_job_allowance(), omp_num_threads()}) {
+    if (most) limit(team, most->processors, most->reason);
   }
   keep_to_the_limit(team);
   return team;
@@ -133,17 +127,21 @@ std::string binding() {
 }
 
 bool waiting_is_set() {
-  return std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+  const char* policy = std::getenv("OMP_WAIT_POLICY");
+  const char* spins = std::getenv("GOMP_SPINCOUNT");
+  return (policy != nullptr && is_wait_policy(policy)) ||
+         (spins != nullptr && spins_of(spins) != Spins::not_understood);
 }
 
 std::string waiting() {
-  if (const char* spins = std::getenv("GOMP_SPINCOUNT")) {
-    return fmt::format("spins, then sleeps (GOMP_SPINCOUNT={})", spins);
+  if (!waiting_is_set()) return "spins, then sleeps; sleeps soon while others want the processors";
+  const char* spins = std::getenv("GOMP_SPINCOUNT");
+  const Spins looks = spins == nullptr ? Spins::not_understood : spins_of(spins);
+  if (looks == Spins::not_understood) {
+    return fmt::format("OMP_WAIT_POLICY={}", std::getenv("OMP_WAIT_POLICY"));
   }
-  if (const char* policy = std::getenv("OMP_WAIT_POLICY")) {
-    return fmt::format("OMP_WAIT_POLICY={}", policy);
-  }
-  return "spins, then sleeps; sleeps soon while others want the processors";
+  return fmt::format("{} (GOMP_SPINCOUNT={})",
+                     looks == Spins::endless ? "spins" : "spins, then sleeps", spins);
 }
 
 }  // namespace dropmuon::cpu

@@ -14,8 +14,8 @@ namespace dropmuon::cpu {
 // main()), else the thread's own.
 std::vector<int> usable_processors();
 
-// Of so many processors those that a control group's quota and a Slurm task (SLURM_CPUS_PER_TASK)
-// pay for, at least one.
+// Of so many processors those that a control group's quota and a batch job (batch_job.h) pay for,
+// at least one.
 int paid_processors(int count);
 
 struct ThreadTeam {
