@@ -44,6 +44,7 @@ class Program:
     def knows(self, key):
         return key in self.keys or key in self.sections
 
+    @functools.lru_cache(maxsize=None)
     def refuses(self, yaml):
         """The program's own words about a block of YAML, or nothing."""
         with tempfile.TemporaryDirectory() as folder:
@@ -53,4 +54,5 @@ class Program:
             is_sweep = re.search(r"^(base|grid|cases|random|seeds):", yaml, re.MULTILINE)
             arguments = ["sweep", str(file), "--dry-run"] if is_sweep else ["config", "show", str(file)]
             code, text = answer(self.path, *arguments, cwd=folder)
-            return text.strip().splitlines()[-1].replace(str(file), "block") if code else None
+            said = [line for line in text.splitlines() if line.startswith("dropmuon: ")] or [f"exit code {code}"]
+            return said[-1].replace(str(file), "block") if code else None
