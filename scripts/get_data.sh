@@ -172,6 +172,7 @@ try_mirror() { # URL
   try "$1" from_mirror "$1"
 }
 
+case "${1:-}" in -h | --help) echo "$usage" && exit ;; esac
 [[ $# -eq 1 || $# -eq 2 ]] || die 2 "$usage"
 name=$1
 dest=${2:-data}

@@ -63,7 +63,7 @@ echo "== build for sm_$arch; log: $log"
 rm -rf "$output"
 part=$(mktemp -d build/bundle-parts.XXXXXX)
 trap 'rm -rf "$part"' EXIT
-mkdir -p "$output/scripts" "$output/tests" "$part/bin" "$part/lib"
+mkdir -p "$output/scripts/dev" "$output/tests" "$part/bin" "$part/lib"
 
 programs=("$build/dropmuon" "$build/dropmuon_cpu" "${tests[@]/#/$build/tests/test_}")
 for file in "${programs[@]}"; do
@@ -82,8 +82,8 @@ tar -C "$part" -cf - bin lib | gzip -9 >"$output/files.tar.gz"
 
 cp -r configs "$output/"
 cp -r tests/golden "$output/tests/"
-cp scripts/verify_gpu.sh scripts/verify_gpu_*.sh scripts/wallclock.sh scripts/kernel_costs.py scripts/step_costs.py \
-  "$output/scripts/"
+cp scripts/verify_gpu.sh scripts/verify_gpu_*.sh scripts/wallclock.sh "$output/scripts/"
+cp scripts/dev/kernel_costs.py scripts/dev/step_costs.py "$output/scripts/dev/"
 cp scripts/gpu_bundle_run.sh "$output/run"
 # shellcheck disable=SC2016  # for the folder's own shell
 printf '%s\n' '#!/usr/bin/env bash' '# The program, wherever this folder is.' \

@@ -32,7 +32,9 @@ apt_quietly() {  # says something only when it fails
   fi
 }
 
-[ $# -gt 0 ] || { echo "usage: scripts/install_packages.sh SECTION...  (sections: see $list)"; exit 2; }
+usage="usage: scripts/install_packages.sh SECTION...  (sections: see $list)"
+[ $# -gt 0 ] || { echo "$usage"; exit 2; }
+case "$1" in -h | --help) echo "$usage" && exit ;; esac
 command -v apt-get >/dev/null || {
   echo "install_packages: no apt-get here; install what $list names with your package manager" >&2
   exit 69

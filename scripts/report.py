@@ -18,7 +18,7 @@ import pathlib
 import re
 import sys
 
-from report_data import CANNOT_RUN, CANNOT_WRITE, USAGE, ReportError, call, load
+from report.data import CANNOT_RUN, CANNOT_WRITE, USAGE, ReportError, call, load
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -66,8 +66,8 @@ def write_page(text, path):
 
 
 def write_figures(sections, folder):
-    import report_figures
-    import report_style
+    from report import figures as report_figures
+    from report import style as report_style
     try:
         os.makedirs(folder, exist_ok=True)
         for section in sections:
@@ -95,7 +95,7 @@ def report(arguments):
         raise ReportError(CANNOT_RUN, f"matplotlib is missing for {sys.executable}: scripts/install_packages.sh plot "
                                       "installs it for Debian's /usr/bin/python3")
     sections = load(options.program, options)
-    import report_page  # takes a second, which errors do not need
+    from report import page as report_page  # takes a second, which errors do not need
     now = datetime.datetime.now(datetime.timezone.utc)
     runs = sum(len(group.runs) for section in sections for group in section.groups)
     made = (f"{runs} runs. Written {now:%Y-%m-%d %H:%M} UTC by scripts/report.py with dropmuon "

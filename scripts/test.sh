@@ -41,7 +41,7 @@ say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 finish() {
   say "costs"
-  scripts/test_costs.py "${costs[@]}" || failed=$((failed + 1))
+  scripts/dev/test_costs.py "${costs[@]}" || failed=$((failed + 1))
   say "done"
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -101,7 +101,7 @@ write_report() { # sets passed, failed, left_out, unfinished
   local one i state seconds reason
   passed=0 failed=() left_out=() unfinished=()
   echo "dropmuon on $gpu, $(date -u '+%Y-%m-%d %H:%M UTC')$([ "$quick" = 0 ] || echo ', --quick')"
-  echo "Predictions of kernels/README.md are for an H100; \"times\" is measured over predicted."
+  echo "Predictions of docs/kernel_costs.md are for an H100; \"times\" is measured over predicted."
   for one in "${stages[@]}"; do
     plan "$one"
     for i in "${!names[@]}"; do

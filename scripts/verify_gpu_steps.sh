@@ -115,7 +115,7 @@ bench() { # CONFIG PRECISION GRAPHS
   local json="$results/bench-$1-$2-$3.json" options=(--precision "$2")
   [ "$3" = true ] || options+=(--no-graphs)
   "$program" bench "configs/fashion-mnist/$1.yaml" --json device=cuda precision="$2" graphs="$3" >"$json" || return
-  scripts/kernel_costs.py --compare "$json" "${options[@]}" || return
+  scripts/dev/kernel_costs.py --compare "$json" "${options[@]}" || return
   [ "$3" = true ] && [ "$quick" = 0 ] || return 0
   "$program" bench "configs/fashion-mnist/$1.yaml" device=cuda precision="$2" graphs="$3"
 }

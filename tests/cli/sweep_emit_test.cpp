@@ -98,7 +98,7 @@ class SlurmNode {
 
  private:
   static std::string script() {
-    return std::string(DROPMUON_SOURCE_DIR) + "/scripts/slurm_node.sh";
+    return std::string(DROPMUON_SOURCE_DIR) + "/scripts/dev/slurm_node.sh";
   }
   std::string folder() const { return sandbox_ / "slurm"; }
   Sandbox sandbox_;

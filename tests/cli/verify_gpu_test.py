@@ -25,7 +25,7 @@ STUBS = {
     "run": RUN,
     "dropmuon": '#!/bin/bash\necho "dropmuon $*" >>"$(dirname "$0")/calls"; echo "{}"\n',
     "scripts/wallclock.sh": "#!/bin/bash\nexit 0\n",
-    "scripts/kernel_costs.py": "#!/bin/bash\nexit 0\n",
+    "scripts/dev/kernel_costs.py": "#!/bin/bash\nexit 0\n",
     "bin/nvidia-smi": "#!/bin/bash\necho 'Stand-in GPU, 9.0'\n",
     "bin/compute-sanitizer": "#!/bin/bash\nexit 0\n",
     "versions.txt": "made for a test\n",
@@ -37,7 +37,7 @@ class Folder(unittest.TestCase):
         self.temporary = tempfile.TemporaryDirectory()
         self.addCleanup(self.temporary.cleanup)
         self.home = pathlib.Path(self.temporary.name)
-        for folder in ("bin", "scripts", "behaviour", "data/mnist"):
+        for folder in ("bin", "scripts/dev", "behaviour", "data/mnist"):
             (self.home / folder).mkdir(parents=True)
         for name, text in STUBS.items():
             (self.home / name).write_text(text)

@@ -10,14 +10,14 @@ import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
 try:
-    import report_figures as figures
-    import report_style as style
+    from report import figures
+    from report import style
     from matplotlib import text as mpl_text
 except ImportError:
     print("skipped: no matplotlib for this Python (package python3-matplotlib)")
     sys.exit(77)
-import report_words as words
-from report_data import Group, Run, Section, by_data_set, numbers, tags
+from report import words
+from report.data import Group, Run, Section, by_data_set, numbers, tags
 
 INF = math.inf
 MACHINE = ["cpu: one"]

@@ -13,9 +13,9 @@ if importlib.util.find_spec("matplotlib") is None:
     print("skipped: matplotlib is missing (scripts/install_packages.sh plot)")
     sys.exit(77)
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
-import report_layers
-import report_page
-from report_data import BAD_DATA, Group, ReportError, Run, Section
+from report import layers as report_layers
+from report import page as report_page
+from report.data import BAD_DATA, Group, ReportError, Run, Section
 
 
 def run(updates, **lists):

@@ -10,7 +10,7 @@
 
 namespace dropmuon {
 
-// Exit codes follow sysexits.h where it has a fitting one; README.md lists them for users.
+// Exit codes follow sysexits.h where it has a fitting one; docs/command_line.md lists them.
 enum class ExitCode {
   ok = 0,
   usage = 2,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A step of the Fashion-MNIST network with Muon runs the kernels and library calls that the table
-// "Launches" of kernels/README.md says, for every start layer.
+// "Launches" of docs/kernel_costs.md says, for every start layer.
 #include <array>
 
 #include "catch.h"
@@ -62,7 +62,7 @@ int copies(Precision precision, int start) {
 
 }  // namespace
 
-TEST_CASE("a step launches what the table of kernels/README.md says", "[cuda]") {
+TEST_CASE("a step launches what the table of docs/kernel_costs.md says", "[cuda]") {
   const Dataset data = tiny_fashion();
   for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
     ToyRun run(on_cuda(false, precision), experiment(), data);

@@ -6,7 +6,7 @@ Plain code on purpose, independent of the C++ sources: gradients come from autog
 from torch.optim, and Muon is written out below. Every parameter is a leaf tensor in dropmuon's own
 layout (filters OHWI, activations flattened NHWC), so nothing has to be converted afterwards.
 
-    scripts/install_packages.sh torch && scripts/make_golden_trace.py
+    scripts/install_packages.sh torch && scripts/dev/make_golden_trace.py
 
 The format of the files is described in tests/golden/README.md. Every run is also made in float64;
 the distance between the two is stored, because it is the noise floor of any tolerance.
@@ -21,6 +21,9 @@ try:
     import torch
     import torch.nn.functional as F
 except ImportError:
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__)
+        sys.exit(0)
     print("make_golden_trace: PyTorch is missing; run scripts/install_packages.sh torch")
     sys.exit(69)
 
@@ -189,7 +192,7 @@ def write_json(path, value):
 
 def main():
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    root = pathlib.Path(__file__).resolve().parent.parent
+    root = pathlib.Path(__file__).resolve().parents[2]
     cli.add_argument("--out", type=pathlib.Path, default=root / "tests" / "golden")
     out = cli.parse_args().out
     out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 """What each group of scripts/test.sh cost: builds and tests of each preset, and the tests by the
 part of their names before the colon, which is a room, a mode of the host harness or a script.
 
-    scripts/test_costs.py [--folder build] release:build=312 release:tests=480 asan:build=200 ...
+    scripts/dev/test_costs.py [--folder build] release:build=312 release:tests=480 asan:build=200 ...
 
 The seconds given are those of the clock. Those of the groups are from ctest's summaries,
 FOLDER/PRESET.junit.xml, of the presets given; tests that run side by side make their sum the larger.

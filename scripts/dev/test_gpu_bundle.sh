@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Starts the folder that scripts/gpu_bundle.sh makes on another release of Debian with nothing installed and no
 # CUDA library: it shows itself, trains on its own data on the CPU, and device=cuda ends with 69 and one line.
-# usage (as root): scripts/test_gpu_bundle.sh [FOLDER, default: build/gpu-bundle]; SUITE=trixie (the default)
+# usage (as root): scripts/dev/test_gpu_bundle.sh [FOLDER, default: build/gpu-bundle]; SUITE=trixie (the default)
 # Exit 77: this machine cannot try it.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+case "${1:-}" in
+  -h | --help) echo "usage: scripts/dev/test_gpu_bundle.sh [FOLDER, default: build/gpu-bundle]; SUITE=trixie" && exit ;;
+esac
 folder=${1:-build/gpu-bundle} suite=${SUITE:-trixie}
 
 stop() { # CODE MESSAGE

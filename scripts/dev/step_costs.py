@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The operations of a training step as the CUDA backend runs them, in one micro-batch, each with its
-bytes, operations and launches. scripts/kernel_costs.py makes tables of them."""
+bytes, operations and launches. scripts/dev/kernel_costs.py makes tables of them."""
 import statistics
 from typing import NamedTuple
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measure what the README claims about speed, memory and accuracy, and say which claims hold here.
+"""Measure what docs/speed.md and docs/results.md claim about speed, memory and accuracy; say which claims hold here.
 
-    scripts/check_claims.py              # speed and memory: about two minutes, on an idle machine
-    scripts/check_claims.py --accuracy   # also trains MNIST and Fashion-MNIST: about ten minutes
+    scripts/dev/check_claims.py              # speed and memory: about two minutes, on an idle machine
+    scripts/dev/check_claims.py --accuracy   # also trains MNIST and Fashion-MNIST: about ten minutes
 
 These are measurements, so they are not among the tests: another machine may be busy or slower.
-Exit code 1 if a claim does not hold. The comparison with PyTorch is scripts/bench_vs_torch.py.
+Exit code 1 if a claim does not hold. The comparison with PyTorch is scripts/dev/bench_vs_torch.py.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build/release/dropmuon"
 SMALL = ["model.channels=[16,32,64]", "train.batch_size=128", "data.dataset=synthetic", "data.augment.flip=false"]
 failed = 0

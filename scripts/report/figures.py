@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy
 
-from report_style import BAR_COLOURS, OTHER, WIDTH, add_legend, pyplot, styles  # before matplotlib: its back end
-from report_words import ratio_cell, runs_word, step_ratio, target_words
+from report.style import BAR_COLOURS, OTHER, WIDTH, add_legend, pyplot, styles  # before matplotlib: its back end
+from report.words import ratio_cell, runs_word, step_ratio, target_words
 from matplotlib import ticker
 
 PHASES = [("forward", "#FFFFFF", ""), ("backward", "#56B4E9", "///"), ("optimizer", "#E69F00", "\\\\\\"),

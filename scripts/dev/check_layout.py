@@ -300,7 +300,7 @@ def main():
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--self-test", action="store_true", help="check that every rule fires")
     cli.add_argument("root", nargs="?", type=pathlib.Path,
-                     default=pathlib.Path(__file__).resolve().parent.parent)
+                     default=pathlib.Path(__file__).resolve().parents[2])
     args = cli.parse_args()
     if args.self_test:
         return self_test()

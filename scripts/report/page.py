@@ -5,11 +5,11 @@ import json
 import os
 import re
 
-import report_figures
-import report_layers
-import report_style
-import report_words as words
-from report_data import EVENTS, common_folder
+from report import figures as report_figures
+from report import layers as report_layers
+from report import style as report_style
+from report import words
+from report.data import EVENTS, common_folder
 
 STYLE = """
 :root { color-scheme: light; }

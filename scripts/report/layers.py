@@ -4,8 +4,8 @@ import math
 import statistics
 from typing import NamedTuple
 
-import report_words as words
-from report_data import BAD_DATA, ReportError
+from report import words
+from report.data import BAD_DATA, ReportError
 
 LISTS = ("update_ratios", "steps_since_update")      # of summary.json, with an entry or null per layer
 IDLE = {"unmoved_layers": "never moved", "silent_layers": "put out nothing but zeros on the test set"}

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """What a training step costs on paper: bytes, operations, launches, and the time an H100 cannot beat by much.
 
-    scripts/kernel_costs.py            # print the tables of kernels/README.md
-    scripts/kernel_costs.py --write    # put them there, between their marks
-    scripts/kernel_costs.py --check    # exit 1 if those in kernels/README.md are others
-    scripts/kernel_costs.py --compare BENCH.json --precision fp32    # `dropmuon bench --json` against them
+    scripts/dev/kernel_costs.py            # print the tables of docs/kernel_costs.md
+    scripts/dev/kernel_costs.py --write    # put them there, between their marks
+    scripts/dev/kernel_costs.py --check    # exit 1 if those in docs/kernel_costs.md are others
+    scripts/dev/kernel_costs.py --compare BENCH.json --precision fp32    # `dropmuon bench --json` against them
 
 Every figure follows from the network's shape and the rates below; nothing is measured.
 """
@@ -19,7 +19,7 @@ import sys
 from step_costs import BANDWIDTH, CIFAR, FASHION, HOST_LAUNCH, PRECISIONS
 from step_costs import convolution, newton_schulz_flops, optimizer, seconds, speed_up, step
 
-README = pathlib.Path(__file__).resolve().parent.parent / "kernels/README.md"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/kernel_costs.md"
 
 
 def markdown(head, rows):
@@ -141,7 +141,7 @@ def with_tables(text):
         pattern = re.compile(rf"(<!-- costs: {name} -->\n)(?:(?!<!--).)*?(\n<!-- end -->)", re.DOTALL)
         text, count = pattern.subn(lambda m, table=table: m[1] + table + m[2], text)
         if count != 1:
-            sys.exit(f"kernel_costs: {README.name} has {count} places for the table '{name}'")
+            sys.exit(f"kernel_costs: {PAGE.name} has {count} places for the table '{name}'")
     return text
 
 
@@ -184,12 +184,12 @@ def main():
         net = CIFAR if arguments.data == "cifar10" else FASHION
         compare(arguments.compare, net, arguments.precision, not arguments.no_graphs)
     elif arguments.check or arguments.write:
-        text = README.read_text(encoding="utf-8")
+        text = PAGE.read_text(encoding="utf-8")
         fresh = with_tables(text)
         if arguments.write:
-            README.write_text(fresh, encoding="utf-8")
+            PAGE.write_text(fresh, encoding="utf-8")
         elif fresh != text:
-            sys.exit("kernel_costs: the tables of kernels/README.md are not those of scripts/kernel_costs.py --write")
+            sys.exit("kernel_costs: the tables of docs/kernel_costs.md are not those of scripts/dev/kernel_costs.py --write")
     else:
         print("\n\n".join(tables().values()))
 

@@ -3,7 +3,9 @@
 # Formats the C++ and CUDA sources in place; with --check it only names the files that differ.
 # The formatter is pinned: exit 77 if clang-format-14 is not here (CLANG_FORMAT names another).
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+usage="usage: scripts/dev/format.sh [--check]"
+case "${1:-}" in -h | --help) echo "$usage" && exit ;; esac
 formatter=${CLANG_FORMAT:-clang-format-14}
 command -v "$formatter" >/dev/null || {
   echo "format: $formatter is not here; run scripts/install_packages.sh test" >&2
@@ -20,8 +22,8 @@ case "${1:-}" in
       sed -n 's/^\([^ :]*:[0-9]*\):.*-Wclang-format-violations.*/\1: not formatted/p' |
       sort -u -t: -k1,1)
     [ -z "$different" ] || {
-      printf '%s\nformat: run scripts/format.sh\n' "$different"
+      printf '%s\nformat: run scripts/dev/format.sh\n' "$different"
       exit 1
     } ;;
-  *) echo "usage: scripts/format.sh [--check]" >&2; exit 2 ;;
+  *) echo "$usage" >&2; exit 2 ;;
 esac

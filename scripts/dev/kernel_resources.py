@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """What the compiler gave each CUDA kernel: registers, shared memory, spills, and the occupancy that follows.
 
-    scripts/kernel_resources.py            # compile kernels/**/*.cu for every architecture, print the table
-    scripts/kernel_resources.py --write    # the same into kernels/resources.txt
-    scripts/kernel_resources.py --check    # one line per breach of the bars or of that file, exit 1
+    scripts/dev/kernel_resources.py            # compile kernels/**/*.cu for every architecture, print the table
+    scripts/dev/kernel_resources.py --write    # the same into kernels/resources.txt
+    scripts/dev/kernel_resources.py --check    # one line per breach of the bars or of that file, exit 1
 
 Needs nvcc and c++filt, no GPU. The bars: no spills, no stack frame, at most 128 registers a thread and 32768 a
 block, at most 48 KiB of static shared memory, explicit launch bounds, no warnings. Against kernels/resources.txt:
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ptxas import MULTIPROCESSORS, Occupancy, occupancy, parse_ptx, parse_ptxas, short_name
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "kernels/resources.txt"
 ARCHITECTURES = ("sm_80", "sm_90", "sm_120")
 
@@ -144,7 +144,7 @@ def to_text(kernels, version):
         rows.append([kernel.name, kernel.arch, kernel.threads, kernel.registers, kernel.static, kernel.dynamic,
                      f"{kernel.spill_stores}/{kernel.spill_loads}", *place])
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(HEADER))]
-    lines = [f"# nvcc {version}. Written by scripts/kernel_resources.py --write. In bytes: static shared memory,",
+    lines = [f"# nvcc {version}. Written by scripts/dev/kernel_resources.py --write. In bytes: static shared memory,",
              "# the most dynamic shared memory a launch may ask for, spills (stores/loads). Blocks and warps that fit",
              "# a multiprocessor at once, % of its warps."]
     for row in rows:
@@ -201,7 +201,7 @@ def check(kernels, version, table):
         problems = list(bar_breaches(kernel))
         before = old.get((kernel.name, kernel.arch))
         if before is None:
-            problems.append("is not in kernels/resources.txt: run scripts/kernel_resources.py --write")
+            problems.append("is not in kernels/resources.txt: run scripts/dev/kernel_resources.py --write")
         elif version == old_version:
             problems += table_breaches(kernel, before)
         yield from (f"{kernel.name} ({kernel.arch}): {problem}" for problem in problems)

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 # A Slurm of one node on this machine, to try job scripts on: no accounting, nothing installed.
 # Needs root and the packages of section [slurm] of scripts/packages.txt.
-#   scripts/slurm_node.sh start FOLDER   starts it with all its files in FOLDER
-#   export SLURM_CONF=FOLDER/slurm.conf  for sbatch, squeue, scontrol
-#   scripts/slurm_node.sh stop FOLDER    cancels its jobs and ends it; the files stay
+#   scripts/dev/slurm_node.sh start FOLDER   starts it with all its files in FOLDER
+#   export SLURM_CONF=FOLDER/slurm.conf      for sbatch, squeue, scontrol
+#   scripts/dev/slurm_node.sh stop FOLDER    cancels its jobs and ends it; the files stay
 # Exit 69: Slurm is not installed, or this is not root.
 set -euo pipefail
 
 fail() { echo "slurm_node: $2" >&2; exit "$1"; }
-[ $# -eq 2 ] || fail 2 "usage: scripts/slurm_node.sh start|stop FOLDER"
+usage="usage: scripts/dev/slurm_node.sh start|stop FOLDER"
+case "${1:-}" in -h | --help) echo "$usage" && exit ;; esac
+[ $# -eq 2 ] || fail 2 "$usage"
 export PATH="$PATH:/usr/sbin:/sbin"
 for program in slurmctld slurmd munged sbatch scontrol; do
   command -v "$program" >/dev/null ||

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# clang-tidy over src/, or over the named files: scripts/tidy.sh [FILE...]. Needs a release build.
+# clang-tidy over src/, or over the named files: scripts/dev/tidy.sh [FILE...]. Needs a release build.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+case "${1:-}" in -h | --help) echo "usage: scripts/dev/tidy.sh [FILE...]" && exit ;; esac
 tidy=${CLANG_TIDY:-clang-tidy-14}
 command -v "$tidy" >/dev/null || {
   echo "tidy: $tidy is not here; run scripts/install_packages.sh tidy" >&2

@@ -8,7 +8,7 @@ layers (momentum, five Newton-Schulz steps on every filter and on the linear wei
 step on the biases), in fp32. PyTorch finds its batch ready in memory; dropmuon's step includes
 gathering and normalising the batch from bytes.
 
-    scripts/install_packages.sh torch && scripts/build.sh && scripts/bench_vs_torch.py
+    scripts/install_packages.sh torch && scripts/build.sh && scripts/dev/bench_vs_torch.py
 
 Every round is a fresh process that warms up and then times single steps. PyTorch is used the way
 its performance guide asks for: channels_last, threads set, gradients set to None, grouped in-place
@@ -28,7 +28,7 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHANNELS, IMAGE, CLASSES = (64, 128, 256), 28, 10
 LR, MOMENTUM = 0.02, 0.95
 JORDAN = (3.4445, -4.7750, 2.0315)
