@@ -122,41 +122,63 @@ from_cifar_archive() { # FOLDER URL
   rm "$archive"
 }
 
-# Behind a link: the files go where it points, be that another disk; what was there is kept there.
-fill_linked_folder() { # FOLDER
-  local old entry
-  old=$target/old-$(date -u +%Y%m%dT%H%M%SZ)
-  for entry in "$target"/*; do
-    [[ -e $entry ]] || continue
-    mkdir -p "$old"
-    mv "$entry" "$old"
+# What the folder has besides the data set's own files, in any form.
+has_others() { # FOLDER
+  local entry known=" SOURCE $files ${files// /.gz }.gz "
+  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [[ -e $entry || -L $entry ]] || continue
+    [[ $known == *" ${entry##*/} "* ]] || return 0
   done
+  return 1
+}
+
+# Puts the files into a folder that stays: one behind a link, be that on another disk, one with other things in
+# it, or a mount point. Only what they replace is put aside, be it plain or .gz.
+fill_folder() { # FOLDER
+  local old file entry
+  old=$target/old-$(date -u +%Y%m%dT%H%M%SZ)
+  for file in $files; do
+    for entry in "$target/$file" "$target/$file.gz"; do
+      [[ -e $entry || -L $entry ]] || continue
+      mkdir -p "$old" && mv "$entry" "$old" || return
+    done
+  done
+  if [[ -d $target/SOURCE ]]; then
+    mkdir -p "$old" && mv "$target/SOURCE" "$old" || return
+  fi
   [[ ! -d $old ]] || echo "the other files that were there are now in $old"
   mv "$1"/* "$target"
 }
 
 # Moves a complete folder into place in one step; what was there before is kept beside it.
-install_folder() { # FOLDER SOURCE
+replace_folder() { # FOLDER
   local old
-  echo "$2" >"$1/SOURCE"
-  chmod -R u+rwX,go+rX "$1"
-  if [[ -L $target ]]; then
-    fill_linked_folder "$1"
-    echo "$name: $target, from: $2"
-    return
-  fi
   if [[ -e $target ]] && ! rmdir "$target" 2>/dev/null; then
     old=$target.old-$(date -u +%Y%m%dT%H%M%SZ)
-    mv "$target" "$old"
+    mv -T "$target" "$old" 2>/dev/null || {
+      fill_folder "$1" # a mount point cannot be moved
+      return
+    }
     echo "the other files that were there are now in $old"
   fi
-  mv "$1" "$target"
+  mv -T "$1" "$target"
+}
+
+install_folder() { # FOLDER SOURCE
+  local how=replace_folder error=""
+  if [[ -L $target ]] || { [[ -d $target ]] && has_others "$target"; }; then
+    how=fill_folder
+  fi
+  if ! { echo "$2" >"$1/SOURCE" && chmod -R u+rwX,go+rX "$1" && $how "$1"; } 2>"$work/error"; then
+    read -r error <"$work/error" || true
+    die 73 "cannot put the files into $target: ${error#*: }"
+  fi
   echo "$name: $target, from: $2"
 }
 
 try() { # SOURCE FUNCTION ARGUMENT...
   local folder
-  folder=$(mktemp -d "$work/try.XXXXXX")
+  folder=$(mktemp -d "$work/try.XXXXXX" 2>/dev/null) || die 73 "cannot write into $work"
   if ! "$2" "$folder" "${@:3}"; then
     echo "$name: could not be had from: $1"
   # The archive's own hash has vouched for the files taken out of it.
@@ -189,9 +211,10 @@ done
 require_readable "$target"
 if all_official "$target"; then
   origin="files that were already there"
-  if [[ -r $target/SOURCE ]]; then
-    origin=$(cat "$target/SOURCE")
-  else # a note for next time, where this user may leave one
+  if [[ -f $target/SOURCE && -r $target/SOURCE ]]; then
+    read -r noted <"$target/SOURCE" || true
+    origin=${noted:-$origin}
+  elif [[ ! -e $target/SOURCE && ! -L $target/SOURCE ]]; then # a note for next time, where this user may leave one
     { echo "$origin" >"$target/SOURCE"; } 2>/dev/null || true
   fi
   echo "$name: $target is complete and official already, from: $origin"

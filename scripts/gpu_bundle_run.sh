@@ -11,14 +11,35 @@ die() { # CODE MESSAGE
   exit "$1"
 }
 
-unpack() { # sets files
-  files=$home/files
-  [ -w "$home" ] || [ -d "$files" ] || files=${TMPDIR:-/tmp}/dropmuon-$(id -u)-$(cksum <"$home/versions.txt" | tr ' ' -)
+private_folder() { # for what is started from it: nobody else may have put anything there
+  local folder
+  folder=${TMPDIR:-/tmp}/dropmuon-$(id -u)
+  mkdir -m 700 "$folder" 2>/dev/null || true
+  if [ ! -d "$folder" ] || [ -L "$folder" ] || [ ! -O "$folder" ] || [ "$(stat -c %a "$folder")" != 700 ]; then
+    die 73 "$folder: expected a folder of yours with mode 700; remove it, or name another place with TMPDIR"
+  fi
+  echo "$folder"
+}
+
+# Sets files. The name has the archive's sum: a folder copied over an older one must not start the older program.
+unpack() {
+  local place=$home sum part other
+  sum=$(cksum "$home/files.tar.gz" 2>/dev/null | cut -d ' ' -f 1,2 | tr ' ' -) || die 66 "cannot read $home/files.tar.gz"
+  files=$place/files-$sum
   [ ! -d "$files" ] || return 0
-  local part
-  part=$(mktemp -d "$files.XXXXXX") || die 73 "cannot write beside $files"
-  tar -xzf "$home/files.tar.gz" -C "$part" || die 73 "cannot unpack $home/files.tar.gz into $part"
+  if [ ! -w "$place" ]; then
+    place=$(private_folder) || exit
+    files=$place/files-$sum
+    [ ! -d "$files" ] || return 0
+  fi
+  part=$(mktemp -d "$place/.files.XXXXXX" 2>/dev/null) || die 73 "cannot write into $place"
+  tar -oxzf "$home/files.tar.gz" -C "$part" 2>/dev/null ||
+    { rm -rf "$part" && die 73 "cannot unpack $home/files.tar.gz into $place"; }
+  chmod 755 "$part"
   mv -T "$part" "$files" 2>/dev/null || rm -rf "$part" # another one was sooner
+  for other in "$home"/files "$home"/files-*; do
+    [ "$place" != "$home" ] || [ "$other" = "$files" ] || rm -rf "$other"
+  done
 }
 
 folders() { # where CUDA's libraries may be, best first: by hand, wheels, the toolkit
@@ -37,7 +58,7 @@ missing() { # FILE: the libraries that it does not find, in one line
   { ldd "$1" 2>/dev/null || true; } | awk '/not found/ {names = names (names == "" ? "" : ", ") $1} END {print names}'
 }
 
-[ $# -gt 0 ] || die 2 "usage: run PROGRAM [ARGUMENT...]; dropmuon and the tests: ls files/bin"
+[ $# -gt 0 ] || die 2 "usage: run PROGRAM [ARGUMENT...]; dropmuon and the tests: ls files-*/bin"
 program=$1
 shift
 unpack

@@ -3,7 +3,8 @@
 # On a machine with an NVIDIA GPU: runs every test natively, runs NVIDIA's compute-sanitizer, trains a pair,
 # benches, and writes one report to attach to an issue. In a source tree it builds first; with a folder made
 # by scripts/gpu_bundle.sh it needs neither compiler, packages nor network. Every step is on disk when it
-# ends, so a run that is killed goes on where it was; --help says how.
+# ends, so a run that is killed goes on where it was; --help says how. Steps of another program, commit or GPU
+# are put aside.
 set -uo pipefail
 
 usage() {
@@ -55,6 +56,8 @@ done
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/verify_gpu_steps.sh
 . "$scripts/verify_gpu_steps.sh"
+# shellcheck source=scripts/verify_gpu_owner.sh
+. "$scripts/verify_gpu_owner.sh"
 [ -n "$program_dir" ] || [ ! -e "$scripts/../files.tar.gz" ] || program_dir=$(dirname "$scripts")
 stages=(start build tests memcheck racecheck synccheck initcheck training bench cpu)
 nvcc="" cudnn="" dataset=fashion-mnist
@@ -93,10 +96,13 @@ fi
 sanitizer=$(command -v compute-sanitizer || first_file "$toolkit"/bin/compute-sanitizer)
 export where home program results quick gpu nvcc cudnn dataset sanitizer
 
-[ $again = 0 ] || rm -rf "${results:?}/steps"
-mkdir -p "$results/steps" || die 73 "cannot write into $results"
-exec 9>"$results/lock" || exit 73
-! command -v flock >/dev/null || [ $list = 1 ] || flock -n 9 || die 73 "another verify_gpu.sh is at work in $results"
+steps=$results/steps
+if [ $list = 0 ]; then
+  mkdir -p "$results" || die 73 "cannot write into $results"
+  take_lock
+  [ $again = 0 ] || rm -rf "${steps:?}"
+  put_aside_what_is_of_another
+fi
 
 # The steps of one stage, by add: the limit is in seconds; with a + a step cut by it goes on in the next try.
 names=() limits=() lines=() commands=()
@@ -110,22 +116,31 @@ leave_out() { # NAME REASON
   add "$1" 0 0 "$2"
 }
 
+declare -A known=()
+
+find_files() { # PROGRAM [FILTER]: sets files to the files that have such tests, as tags; "" if it cannot tell
+  if [ -z "${known[$*]:-}" ]; then
+    known[$*]=$(test_program "$1" -# --list-tags "${@:2}" 2>/dev/null 9>&- | grep -o '\[#[^]]*\]')
+  fi
+  files=${known[$*]}
+}
+
 plan_sanitizer() { # TOOL
-  local file files
+  local file files agreement="CPU and GPU*"
   if [ -z "$sanitizer" ]; then
     leave_out "$1" "compute-sanitizer is not installed (it comes with the CUDA toolkit)"
     return
   fi
   [ "$quick" = 0 ] || [ "$1" = memcheck ] || return
   # One piece per file of tests: all of them in one go take longer than some machines give.
-  files=$(test_program test_kernels -# --list-tags 2>/dev/null 9>&- | grep -o '\[#[^]]*\]')
-  for file in ${files:-'[#*]'}; do
-    add "$1 of kernels $(tr -d '[]#' <<<"$file")" 480 6 sanitize "$1" test_kernels -# "$file"
+  find_files test_kernels
+  for file in ${files:-'*'}; do
+    add "$1 of kernels $(tr -d '[]#' <<<"$file")" 480+ 6 sanitize "$1" test_kernels -# "$file"
   done
   [ "$1" != initcheck ] && [ "$quick" = 0 ] || return # what it finds inside cuDNN and cuBLAS is not ours
-  files=$(test_program test_cuda -# --list-tags 2>/dev/null 9>&- | grep -o '\[#[^]]*\]')
-  for file in ${files:-'[#*]'}; do
-    add "$1 of the backend $(tr -d '[]#' <<<"$file")" 480 6 sanitize "$1" test_cuda -# "CPU and GPU*$file"
+  find_files test_cuda "$agreement"                   # the other files have none, which would be a failure
+  for file in ${files:-''}; do
+    add "$1 of the backend${file:+ $(tr -d '[]#' <<<"$file")}" 480+ 6 sanitize "$1" test_cuda -# "$agreement$file"
   done
 }
 
@@ -138,15 +153,16 @@ plan_training() {
   add data 480 5 data
   for precision in fp32 bf16; do
     if [ "$quick" = 1 ]; then
-      add "training in $precision" 480+ 25 race "$precision" 1 0.80 0.75
+      add "training in $precision, quick" 480+ 25 race "$precision" 1 0.80 0.75
     else
       add "training in $precision" 480+ 25 race "$precision" 5 0.92 0.90
     fi
   done
 }
 
-plan() { # STAGE
-  local room config precision graphs
+plan() { # STAGE: what --quick does in another way has another name, or one would count for the other
+  local room config precision graphs mode=""
+  [ "$quick" = 0 ] || mode=", quick"
   names=() limits=() lines=() commands=()
   case "$1" in
     start) add system 60 80 system ;;
@@ -159,7 +175,7 @@ plan() { # STAGE
       ;;
     tests)
       for room in kernels backend engine optim training cuda; do
-        add "tests of $room" 480 30 tests "test_$room" "~[cpu]"
+        add "tests of $room" 480+ 30 tests "test_$room" "~[cpu]"
       done
       ;;
     memcheck | racecheck | synccheck | initcheck) plan_sanitizer "$1" ;;
@@ -169,7 +185,7 @@ plan() { # STAGE
         for precision in fp32 tf32 bf16; do
           for graphs in true false; do
             [ "$quick" = 1 ] && [ "$graphs" = false ] && continue
-            add "bench of $config in $precision, graphs $graphs" 300 40 bench "$config" "$precision" "$graphs"
+            add "bench of $config in $precision, graphs $graphs$mode" 300 40 bench "$config" "$precision" "$graphs"
           done
         done
       done

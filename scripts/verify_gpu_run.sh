@@ -8,7 +8,7 @@ at_most=${VERIFY_GPU_STAGE_SECONDS:-540} # of a --stage, so that a machine lent 
 least=$((at_most / 9))                   # a step is not begun for less
 
 file_of() { # NAME
-  echo "$results/steps/${1//[^A-Za-z0-9_]/-}"
+  echo "$steps/${1//[^A-Za-z0-9_]/-}"
 }
 
 state_of() { # NAME: todo, running, cut, passed, failed, or left-out
@@ -28,42 +28,80 @@ record() { # NAME STATE SECONDS REASON
   printf '== %s: %s%s (%d s)\n' "$1" "$2" "${4:+, $4}" "$3"
 }
 
+at_work="" # the index of the step that runs
+child=""
+
+number_in() { # FILE
+  cat "$1" 2>/dev/null || echo 0
+}
+
+# A step has a group of processes of its own, which no signal for this script reaches.
+end_with_the_step() {
+  trap '' INT TERM HUP
+  if [ -n "$child" ]; then
+    kill "$child" 2>/dev/null && wait "$child"
+    record "${names[at_work]}" cut 0 "by a signal"
+  fi
+  echo "verify_gpu: ended by a signal; the same command goes on" >&2
+  exit 75
+}
+trap end_with_the_step INT TERM HUP
+
+# 0: steps that were at work when an earlier call was killed may be the reason for it, so not more than twice.
+may_run() { # NAME
+  local kills
+  [ "$(state_of "$1")" = running ] || return 0
+  kills=$(($(number_in "$(file_of "$1").kills") + 1))
+  echo "$kills" >"$(file_of "$1").kills"
+  if [ "$kills" -ge 2 ]; then
+    record "$1" failed 0 "it was killed from outside twice"
+    return 1
+  fi
+  record "$1" cut 0 "by a kill from outside"
+}
+
 # 1: no time is left for it.
 run_step() { # INDEX
-  local name=${names[$1]} limit=${limits[$1]%+} goes_on="" code=0 began=$SECONDS tries=1 given file
+  local name=${names[$1]} limit=${limits[$1]%+} goes_on="" code=0 began=$SECONDS took given file step
   file=$(file_of "$name")
   [ "${limits[$1]}" = "$limit" ] || goes_on=yes
   if [ "$limit" = 0 ]; then
     eval "record \"\$name\" left-out 0 ${commands[$1]}"
     return
   fi
-  [ ! -e "$file.tries" ] || tries=$(($(cat "$file.tries") + 1))
-  if [ "$tries" -gt 2 ] && [ "$(state_of "$name")" = running ]; then
-    record "$name" failed 0 "it was killed from outside twice"
-    return
-  fi
+  may_run "$name" || return 0
   given=$limit
   if [ -n "$stage" ] && [ $((at_most - SECONDS)) -lt "$given" ]; then
     given=$((at_most - SECONDS))
     [ "$given" -ge "$least" ] || return 1
   fi
+  tries=$(($(number_in "$file.tries") + 1)) step=$file
   echo "$tries" >"$file.tries"
   record "$name" running 0 ""
-  export tries
+  export tries step
+  at_work=$1
+  # In the background, for a signal is not seen before a command in the foreground ends; as a job (-m), for
+  # others ignore SIGINT. timeout keeps the lock as long as the step runs, whatever becomes of this script.
+  set -m
   # shellcheck disable=SC2016  # for the inner shell
-  eval "timeout -k 5 $given bash -c '. \"\$0\"; \"\$@\"' '$scripts/verify_gpu_steps.sh' ${commands[$1]}" \
-    >"$file.log" 2>&1 </dev/null 9>&- || code=$?
+  eval "timeout -k 5 $given bash -c 'exec 9>&-; . \"\$0\"; \"\$@\"' '$scripts/verify_gpu_steps.sh' ${commands[$1]} &" \
+    >"$file.log" 2>&1 </dev/null
+  child=$!
+  set +m
+  wait "$child" || code=$?
+  child="" took=$((SECONDS - began))
+  case "$code" in 124 | 137) [ "$took" -lt $((given - 1)) ] || code=limit ;; esac
   case "$code" in
-    0) record "$name" passed $((SECONDS - began)) "" ;;
-    124 | 137)
+    0) record "$name" passed "$took" "" ;;
+    limit)
       if [ "$given" -lt "$limit" ] || { [ -n "$goes_on" ] && [ "$tries" -lt 20 ]; }; then
-        record "$name" cut $((SECONDS - began)) "by the end of the time, and goes on in the next try"
+        record "$name" cut "$took" "by the end of the time, and goes on in the next try"
       else
-        record "$name" failed $((SECONDS - began)) "killed at its limit of $limit s"
+        record "$name" failed "$took" "killed at its limit of $limit s"
       fi
       ;;
     *)
-      record "$name" failed $((SECONDS - began)) "exit code $code"
+      record "$name" failed "$took" "exit code $code"
       tail -n 5 "$file.log"
       ;;
   esac
@@ -85,6 +123,7 @@ run_stage() { # STAGE
     done
     [ "$(state_of "${names[i]}")" != cut ] || return
   done
+  [ "$1" != build ] || owner >"$steps/of" # there is a program now
 }
 
 show_list() {
@@ -101,6 +140,7 @@ write_report() { # sets passed, failed, left_out, unfinished
   local one i state seconds reason
   passed=0 failed=() left_out=() unfinished=()
   echo "dropmuon on $gpu, $(date -u '+%Y-%m-%d %H:%M UTC')$([ "$quick" = 0 ] || echo ', --quick')"
+  cat "$steps/of"
   echo "Predictions of docs/kernel_costs.md are for an H100; \"times\" is measured over predicted."
   for one in "${stages[@]}"; do
     plan "$one"
@@ -124,6 +164,7 @@ joined() { # NAME...
 }
 
 if [ "$list" = 1 ]; then
+  of_another >/dev/null && steps=$results/none
   show_list
   exit
 fi
@@ -134,7 +175,7 @@ for one in "${chosen[@]}"; do
   [ -z "$stage" ] || [ $((at_most - SECONDS)) -ge "$least" ] || break
 done
 write_report >"$report" || exit 73
-summary="verify_gpu: $passed steps passed, ${#failed[@]} failed"
+summary="verify_gpu$([ "$quick" = 0 ] || echo ' --quick, an incomplete look'): $passed steps passed, ${#failed[@]} failed"
 [ ${#failed[@]} -eq 0 ] || summary+=": $(joined "${failed[@]}")"
 [ ${#left_out[@]} -eq 0 ] || summary+="; not run: $(joined "${left_out[@]}")"
 [ ${#unfinished[@]} -eq 0 ] || summary+="; ${#unfinished[@]} left: the same command goes on"

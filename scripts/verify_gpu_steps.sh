@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # What the steps of scripts/verify_gpu.sh do. Each runs in a shell of its own, under a time limit; what it
-# needs to know comes in the environment: where (tree or folder), program, results, quick, gpu, nvcc, cudnn.
+# needs to know comes in the environment: where (tree or folder), program, results, quick, gpu, nvcc, cudnn, and
+# of itself: step (what its files begin with) and tries.
 # shellcheck disable=SC2154
 
 first_file() { # FILE...: the first that exists
@@ -67,14 +68,44 @@ count() { # LOG OF CATCH: one line of numbers
     END {print total + 0, "tests,", failed + 0, "failed,", skipped + 0, "skipped"}' "$1"
 }
 
-tests() { # PROGRAM [FILTER...]: on the GPU
+tests() { # PROGRAM [FILTER...]: on the GPU, all in one go; one by one after a cut, so that each try gets further
+  export DROPMUON_TEST_DEVICE=cuda
+  if [ "${tries:-1}" -gt 1 ]; then
+    one_by_one "$@"
+    return
+  fi
   local code=0 log
   log=$(mktemp)
-  DROPMUON_TEST_DEVICE=cuda test_program "$1" "${@:2}" --warn NoTests >"$log" 2>&1 || code=$?
+  test_program "$1" "${@:2}" --warn NoTests >"$log" 2>&1 || code=$?
   cat "$log"
   count "$log"
   rm -f "$log"
   return "$code"
+}
+
+one_by_one() { # PROGRAM [FILTER...]: <step>.cases says how each ended
+  local all one state kept=$step.cases
+  all=$(DROPMUON_UNDER="" test_program "$1" "${@:2}" --list-test-names-only 2>/dev/null) # Catch2 before version 3
+  [ -n "$all" ] || all=$(DROPMUON_UNDER="" test_program "$1" "${@:2}" --list-tests --verbosity quiet)
+  [ -n "$all" ] || { echo "$1 names no tests" && return 1; }
+  touch "$kept"
+  trap 'echo "cut $one" >>"$kept"; exit 124' TERM # by timeout
+  while IFS= read -r one; do
+    ! grep -Fxq -e "passed $one" -e "failed $one" "$kept" || continue
+    state=passed
+    if [ "$(grep -Fxc "cut $one" "$kept")" -ge 2 ]; then # the second time it was the first of its try
+      echo "$one: does not end within the time that a step has"
+      state=failed
+    else
+      echo "-- $one"
+      # shellcheck disable=SC2001  # more than one character
+      test_program "$1" -# "$(sed 's/[][\\,*]/\\&/g' <<<"$one")" --warn NoTests </dev/null || state=failed
+    fi
+    echo "$state $one" >>"$kept"
+  done <<<"$all"
+  trap - TERM
+  echo "$(grep -c '^passed ' "$kept") tests passed, one by one"
+  ! grep '^failed ' "$kept"
 }
 
 sanitize() { # TOOL PROGRAM [FILTER...]
@@ -94,13 +125,13 @@ data() {
 }
 
 race() { # PRECISION EPOCHS TARGET LEAST: both runs must reach the test accuracy LEAST
-  local runs="$results/runs" name="race-$1"
+  local runs="$results/runs" name="race-$1-$2"
   # Runs of an earlier build are no evidence, but those that a time limit cut short go on.
   [ "${tries:-1}" -gt 1 ] || rm -rf "${runs:?}/$name"
   scripts/wallclock.sh "configs/$dataset/muon.yaml" "configs/$dataset/drop_muon.yaml" --name "$name" \
     --seeds 1 --target "train/accuracy=$3" --program "$program" "runs_dir=$runs" device=cuda precision="$1" \
     train.epochs="$2" train.eval_every_steps=39 train.target.stop_at_target=false || return
-  "$program" compare "$runs/$name" --format json >"$results/race-$1.json" || return
+  "$program" compare "$runs/$name" --format json >"$results/$name.json" || return
   python3 -c '
 import json, sys
 for group in json.load(open(sys.argv[1]))["groups"]:
@@ -108,7 +139,7 @@ for group in json.load(open(sys.argv[1]))["groups"]:
         accuracy = run["final_test_accuracy"]
         print(run["name"], "test accuracy", accuracy)
         if not accuracy >= float(sys.argv[2]):
-            sys.exit(f"{accuracy} is less than {sys.argv[2]}")' "$results/race-$1.json" "$4"
+            sys.exit(f"{accuracy} is less than {sys.argv[2]}")' "$results/$name.json" "$4"
 }
 
 bench() { # CONFIG PRECISION GRAPHS

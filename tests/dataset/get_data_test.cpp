@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // scripts/get_data.sh with nothing but the basic tools and a `curl` of our own: no network.
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
+#include <vector>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "files.h"
@@ -42,6 +45,22 @@ class Sandbox {
         << "url=$1\n"
         << body << "\n";
     std::filesystem::permissions(folder_ / "bin/curl", std::filesystem::perms::owner_all);
+  }
+
+  // A mirror of the files in the folder `root`.
+  void add_mirror(const std::string& root) {
+    add_curl("name=${url##*/}; from='" + root +
+             "/fashion-mnist'/${name%.gz}; if [[ -f $from ]]; then gzip -1 <\"$from\"; "
+             "else cat \"$from.gz\"; fi >\"$file\"");
+  }
+
+  // A `mv` that only moves where `condition` is met.
+  void add_mv(const std::string& condition) {
+    const std::string place = folder_ / "bin/mv";
+    const std::string real = std::filesystem::read_symlink(place);
+    std::filesystem::remove(place);
+    std::ofstream(place) << "#!/bin/bash\n{ " << condition << "; } && exec " << real << " \"$@\"\n";
+    std::filesystem::permissions(place, std::filesystem::perms::owner_all);
   }
 
   int run(const std::string& name) {
@@ -139,7 +158,7 @@ TEST_CASE("get_data.sh answers for folders that it may not or should not write t
   Sandbox sandbox;
   const std::string target = sandbox.destination() + "/fashion-mnist";
   namespace fs = std::filesystem;
-  SECTION("complete, and read-only") {
+  SECTION("complete, and a note that cannot be written or read") {
     fs::create_directories(target);
     for (const OfficialFile& file : official_files()) {
       if (file.dataset != "fashion-mnist") continue;
@@ -148,9 +167,13 @@ TEST_CASE("get_data.sh answers for folders that it may not or should not write t
         if (fs::exists(from)) fs::copy_file(from, target + "/" + std::string(file.name) + end);
       }
     }
-    fs::create_directory_symlink("/proc/1/no-such", target + "/SOURCE");  // for root, too
+    const std::string note = target + "/SOURCE";
+    SECTION("as in a read-only folder") { fs::create_directory_symlink("/proc/1/no-such", note); }
+    SECTION("a folder") { fs::create_directory(note); }
+    SECTION("a pipe") { REQUIRE(mkfifo(note.c_str(), 0600) == 0); }
+    SECTION("empty") { write(note, {}); }
     CHECK(sandbox.run("fashion-mnist") == 0);
-    CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+    CHECK(sandbox.out().find("official already, from: files that were") != std::string::npos);
     CHECK(sandbox.err().empty());
   }
   SECTION("a link that leads nowhere") {
@@ -167,9 +190,7 @@ TEST_CASE("get_data.sh answers for folders that it may not or should not write t
     fs::create_directories(sandbox.destination());
     if (has_others) write(scratch + "/train-images-idx3-ubyte", {1, 2, 3});
     fs::create_directory_symlink(scratch, target);
-    sandbox.add_curl("name=${url##*/}; from='" + root +
-                     "/fashion-mnist'/${name%.gz}; if [[ -f $from ]]; then gzip -1 <\"$from\"; "
-                     "else cat \"$from.gz\"; fi >\"$file\"");
+    sandbox.add_mirror(root);
     CHECK(sandbox.run("fashion-mnist") == 0);
     CHECK(fs::is_symlink(target));
     CHECK(fs::exists(scratch + "/train-images-idx3-ubyte.gz"));
@@ -181,5 +202,51 @@ TEST_CASE("get_data.sh answers for folders that it may not or should not write t
     CHECK(entries == (has_others ? 6 : 5));
     CHECK(sandbox.run("fashion-mnist") == 0);
     CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+  }
+  SECTION("other things in the folder stay where they are") {
+    const bool is_link = GENERATE(false, true);
+    const std::string place = is_link ? sandbox.destination() + "-scratch" : target;
+    fs::create_directories(sandbox.destination());
+    write(place + "/project/thesis.tex", {1});
+    write(place + "/.hidden", {1});
+    write(place + "/train-images-idx3-ubyte", {1, 2, 3});
+    write(place + "/t10k-labels-idx1-ubyte.gz/no-file", {1});
+    write(place + "/SOURCE/no-note", {1});
+    if (is_link) fs::create_directory_symlink(place, target);
+    sandbox.add_mirror(root);
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(sandbox.err().empty());
+    CHECK(fs::exists(place + "/project/thesis.tex"));
+    CHECK(fs::exists(place + "/.hidden"));
+    CHECK(fs::is_regular_file(place + "/SOURCE"));
+    CHECK(fs::is_regular_file(place + "/t10k-labels-idx1-ubyte.gz"));
+    std::vector<std::string> aside;
+    for (const auto& entry : fs::directory_iterator(place)) {
+      if (!entry.path().filename().string().starts_with("old-")) continue;
+      for (const auto& old : fs::recursive_directory_iterator(entry)) {
+        if (old.is_regular_file()) aside.push_back(old.path().filename().string());
+      }
+    }
+    std::sort(aside.begin(), aside.end());
+    CHECK(aside == std::vector<std::string>{"no-file", "no-note", "train-images-idx3-ubyte"});
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(sandbox.out().find("complete and official already") != std::string::npos);
+  }
+  SECTION("a mount point is filled, as it cannot be moved") {
+    write(target + "/train-images-idx3-ubyte", {1, 2, 3});
+    sandbox.add_mirror(root);
+    sandbox.add_mv("[[ $1 != -T || $3 != *.old-* ]]");
+    CHECK(sandbox.run("fashion-mnist") == 0);
+    CHECK(sandbox.err().empty());
+    CHECK(fs::exists(target + "/train-images-idx3-ubyte.gz"));
+    CHECK(sandbox.out().find("are now in " + target + "/old-") != std::string::npos);
+  }
+  SECTION("files that cannot be moved") {
+    write(target + "/train-images-idx3-ubyte", {1, 2, 3});
+    sandbox.add_mirror(root);
+    sandbox.add_mv("echo 'mv: no space on this disk' >&2; false");
+    CHECK(sandbox.run("fashion-mnist") == 73);
+    CHECK(sandbox.err() ==
+          "get_data.sh: cannot put the files into " + target + ": no space on this disk\n");
   }
 }
