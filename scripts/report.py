@@ -18,7 +18,7 @@ import pathlib
 import re
 import sys
 
-from report.data import CANNOT_RUN, CANNOT_WRITE, USAGE, ReportError, call, load
+from report.data import CANNOT_RUN, CANNOT_WRITE, MISSING, USAGE, ReportError, call, load
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -112,6 +112,10 @@ def main():
     except ReportError as error:
         print(f"report: {error}", file=sys.stderr)
         return error.code
+    except OSError as error:  # such as a working directory that is gone
+        place = f" {error.filename}" if error.filename is not None else ""
+        print(f"report: cannot read{place}: {error.strerror}", file=sys.stderr)
+        return MISSING
     return 0
 
 

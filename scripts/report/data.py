@@ -72,14 +72,14 @@ class Section(NamedTuple):
 
 # --- run folders ------------------------------------------------------------------------------------
 def find_runs(path, depth=DEPTH):
-    """Run folders at or below `path`, sorted."""
+    """Run folders at or below `path`, sorted; what cannot be looked into is among them, for compare to blame."""
     path = pathlib.Path(path)
-    if sum((path / mark).exists() for mark in MARKS) >= 2:
-        return [str(path)]
     try:
+        if sum((path / mark).exists() for mark in MARKS) >= 2:
+            return [str(path)]
         below = sorted(entry for entry in path.iterdir() if entry.is_dir()) if depth else []
-    except OSError:
-        return []  # compare says what is wrong
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return [str(path)]
     return [run for entry in below for run in find_runs(entry, depth - 1)]
 
 

@@ -77,10 +77,10 @@ class Page(html.parser.HTMLParser):
         return next(rows for name, rows in self.tables if name == kind)
 
 
-def run(*arguments):
+def run(*arguments, **options):
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": ""}
     return subprocess.run([str(argument) for argument in arguments], capture_output=True, encoding="utf-8",
-                          errors="surrogateescape", env=environment)
+                          errors="surrogateescape", env=environment, **options)
 
 
 def forge_data_set(folder, name):
