@@ -33,6 +33,12 @@ inline ConfigKey beside(ConfigKey key) {
   return key;
 }
 
+// One that decides nothing either, unless the run may go back to a state that was saved.
+inline ConfigKey beside_rollbacks(ConfigKey key) {
+  key.enters = Enters::rollbacks;
+  return key;
+}
+
 // Integers, and optional ones that may be null.
 template <typename Access>
 ConfigKey integer_key(std::string path, IntegerRange range, std::string help, Access access) {
