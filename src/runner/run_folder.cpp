@@ -3,7 +3,6 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -16,21 +15,6 @@
 namespace dropmuon {
 namespace fs = std::filesystem;
 namespace {
-
-// As create() names folders; those of a sweep of the same name have labels.
-bool begins_with_stamp(const std::string& name) {
-  static const std::regex kStamp(R"(\d{8}T\d{6}Z-.*)");
-  return std::regex_match(name, kStamp);
-}
-
-// One whose configuration cannot be read is not.
-bool is_of(const RunFolder& run, const std::string& hash) {
-  try {
-    return run.config_hashes().own == hash;
-  } catch (const Error&) {
-    return false;
-  }
-}
 
 bool holds_run(const fs::path& folder) {
   std::error_code ignored;
@@ -101,33 +85,6 @@ RunFolder RunFolder::open(const std::string& path) {
          folder_hint(path));
   }
   return RunFolder(fs::path(path).string());
-}
-
-RunFolder RunFolder::latest(const RunConfig& config) {
-  const fs::path parent = fs::path(config.runs_dir) / config.name;
-  const std::string hash = dropmuon::config_hash(config);
-  std::pair<bool, std::string> newest;  // unfinished ones first; the names begin with the time
-  std::size_t others = 0;
-  std::error_code ignored;
-  if (FileSystem::real().exists(parent.string())) FileSystem::real().list(parent.string());
-  for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
-    const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
-    if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
-    const RunFolder run(entry.path().string());
-    if (!is_of(run, hash)) {
-      ++others;
-      continue;
-    }
-    const std::string status = run.status();
-    newest = std::max(newest, {status != "done" && status != "diverged", run.path()});
-  }
-  if (newest.second.empty()) {
-    fail(ExitCode::missing_input,
-         "no run of this configuration to go on with in {} ({} of others); start one without "
-         "--resume, or name a run's folder",
-         parent.string(), others);
-  }
-  return RunFolder(newest.second);
 }
 
 std::string RunFolder::status() const {
