@@ -55,6 +55,11 @@ class Stopped {
 
 std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  REQUIRE(text.find(from) != std::string::npos);
+  return text.replace(text.find(from), from.size(), to);
+}
+
 }  // namespace
 
 TEST_CASE("latest does not go on with a run on other data, however it ended") {
@@ -107,4 +112,35 @@ TEST_CASE("latest names the settings that it does not take in one warning") {
                        Catch::Contains("log.tensorboard=true (it has false)") &&
                        !Catch::Contains("checkpoint.best") && !Catch::Contains("runs_dir"));
   CHECK(outcome.output.find("warning: ", begin + 1) == std::string::npos);
+}
+
+TEST_CASE("a config.yaml that was edited is refused before the run goes on") {
+  const Stopped stopped;
+  const std::string file = stopped.run + "/config.yaml";
+  const std::string text = Sandbox::read(file);
+  const std::string log = Sandbox::read(stopped.run + "/log.txt");
+  struct Edit {
+    std::string from;
+    std::string to;
+    int code = 65;
+  };
+  for (const Edit& edit : {Edit{"name: small", "name: other"}, Edit{"keep: 2", "keep: 3"},
+                           Edit{"every_steps: null\n  keep", "every_steps: 7\n  keep"},
+                           Edit{"seed: 0\n", "seed: 0 # mine\n"}, Edit{"/big", "/ten"},
+                           Edit{"epochs: 2", "epochs: 3", 78}}) {
+    std::ofstream(file) << replaced(text, edit.from, edit.to);
+    const Outcome outcome = run_program("train --resume " + stopped.run);
+    CAPTURE(edit.to, outcome.output);
+    CHECK(outcome.code == edit.code);
+    CHECK(lines(outcome.output) == 1);
+    CHECK_THAT(outcome.output, Catch::Contains(file + ": ") && Catch::Contains("edited") &&
+                                   Catch::Contains("put the old text back"));
+    CHECK(Stopped::status(stopped.run) == "stopped\n");
+    CHECK(Sandbox::read(stopped.run + "/log.txt") == log);
+  }
+  std::ofstream(file) << text;
+  CHECK(run_program("train -q --resume " + stopped.run).code == 0);
+  const Outcome compared = run_program("compare " + stopped.run);
+  CAPTURE(compared.output);
+  CHECK(compared.code == 0);
 }

@@ -52,9 +52,9 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
 // none; metrics end up as those of a run that was never cut. A run that is done or has diverged
 // stays as it is, so asking again does no harm.
 // Throws Error(missing_input) without a run there, Error(bad_data) if every checkpoint is damaged
-// or, before anything is touched, if the data files are others than those of provenance.json;
-// Error(cannot_write) while another process works in the folder. What else differs (machine,
-// threads, program) is one warning.
+// or, before anything is touched, if config.yaml or the data files are others than provenance.json
+// says (Error(bad_config) if another computation is asked for); Error(cannot_write) while another
+// process works in the folder. What else differs (machine, threads, program) is one warning.
 ExitCode resume_training(const std::string& folder, const std::vector<std::string>& command,
                          const RunControl& control, RunView& view);
 
