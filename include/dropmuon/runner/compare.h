@@ -48,8 +48,9 @@ struct ComparedRun {
   double seconds_per_step = 0.0;  // over the whole run; 0 without steps
   std::uint64_t rollbacks = 0;    // the undone steps are in seconds and flops, but not in steps
   std::uint64_t skipped_steps = 0;
-  Costs costs{};  // to the target of the comparison
-  Costs end{};    // of the whole run
+  std::string idle_layers;  // layers that took no part, in words; "": none, or it is not known
+  Costs costs{};            // to the target of the comparison
+  Costs end{};              // of the whole run
 };
 
 // The folders of runs at or below `path`, sorted: at most three folders deep, as in

@@ -9,6 +9,7 @@
 
 #include "../config/config_schema.h"
 #include "../config/config_text.h"
+#include "../layer_report.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/sha256.h>
@@ -270,6 +271,9 @@ void RunReader::read_summary() {
   demand("time/train_s", last_row_[Metric::train_seconds]);
   demand("test/accuracy", run_.final_accuracy);
   run_.rollbacks = count_at(file, json, "rollbacks");
+  const std::optional<std::string> idle = idle_layers_in(json);
+  if (!idle) bad(file, "no lists of layers 'unmoved_layers', 'silent_layers', 'layer_updates'");
+  run_.idle_layers = *idle;
   run_.skipped_steps = count_at(file, json, "skipped_steps");
   if (!run_.own_target || !json.contains("target/step")) return;
   const double step =
