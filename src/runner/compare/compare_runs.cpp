@@ -24,8 +24,7 @@ using Json = nlohmann::json;
 
 [[noreturn]] void fail_run(const std::string& folder, const std::string& file,
                            const std::string& what) {
-  fail(ExitCode::bad_data, "bad run folder {}: {}: {}; --skip-bad leaves it out", folder, file,
-       what);
+  fail(ExitCode::bad_data, "bad run folder {}: {}: {}{}", folder, file, what, kSkipAdvice);
 }
 
 // Reads the files of one folder and blames them.
@@ -271,10 +270,10 @@ void RunReader::read_summary() {
   demand("time/train_s", last_row_[Metric::train_seconds]);
   demand("test/accuracy", run_.final_accuracy);
   run_.rollbacks = count_at(file, json, "rollbacks");
+  run_.skipped_steps = count_at(file, json, "skipped_steps");
   const std::optional<std::string> idle = idle_layers_in(json);
   if (!idle) bad(file, "no lists of layers 'unmoved_layers', 'silent_layers', 'layer_updates'");
   run_.idle_layers = *idle;
-  run_.skipped_steps = count_at(file, json, "skipped_steps");
   if (!run_.own_target || !json.contains("target/step")) return;
   const double step =
       costs_to_target(run_, *run_.own_target)[static_cast<std::size_t>(Cost::steps)];
