@@ -9,6 +9,7 @@
 #include "resume_check.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
+#include "run_hint.h"
 #include <dropmuon/runner/train_run.h>
 #include <dropmuon/training/micro_batch.h>
 #include <dropmuon/training/weights_file.h>
@@ -32,8 +33,8 @@ fs::path run_of(const std::string& path) {
     if (!FileSystem::real().exists((at / "config.yaml").string())) continue;
     if (fs::is_regular_file(at / "config.yaml", ignored)) return at;
   }
-  fail(ExitCode::missing_input, "no run folder at or around {} (it would hold a config.yaml)",
-       path);
+  fail(ExitCode::missing_input, "no run folder at or around {} (it would hold a config.yaml){}",
+       path, hint_for_run(path));
 }
 
 bool is_of_training(const std::string& file) {

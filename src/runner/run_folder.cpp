@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -8,38 +7,24 @@
 
 #include <fmt/chrono.h>
 
+#include "run_hint.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/run_folder.h>
 
 namespace dropmuon {
 namespace fs = std::filesystem;
 namespace {
 
-bool holds_run(const fs::path& folder) {
+// Whoever names a configuration there means the newest run of it.
+std::string hint_for_file(const std::string& path) {
   std::error_code ignored;
-  return fs::is_regular_file(folder / "config.yaml", ignored);
-}
-
-// What was probably meant by a path that is no run folder: the run around a checkpoint or a file,
-// the sweep, or a run in the folder; "" if there is no such.
-std::string folder_hint(const std::string& path) {
-  std::error_code ignored;
-  constexpr int kLevels = 3;  // RUN/checkpoints/step_00000010/weights.safetensors
-  fs::path at = fs::path(path).lexically_normal();
-  if (!at.has_filename()) at = at.parent_path();  // "x/"
-  for (int level = 0; level < kLevels && at.has_relative_path(); ++level) {
-    at = at.parent_path();
-    if (holds_run(at)) return fmt::format("; it is part of the run {}, name that", at.string());
-  }
-  std::string newest;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
-    if (holds_run(entry.path())) newest = std::max(newest, entry.path().string());
-  }
-  if (fs::exists(fs::path(path) / "sweep.yaml", ignored)) {
-    return "; it is the folder of a sweep, which goes on with `dropmuon sweep FILE`";
-  }
-  return newest.empty() ? "" : fmt::format("; name one of the runs in it, such as {}", newest);
+  const bool is_config = path.ends_with(".yaml") || path.ends_with(".yml");
+  if (!is_config || !fs::is_regular_file(path, ignored)) return hint_for_run(path);
+  return fmt::format(
+      "; `dropmuon train --resume latest {}` finds the newest run of a configuration",
+      shell_quoted(path));
 }
 
 // Durably: or a power cut takes the folder, and all checkpoints in it.
@@ -82,7 +67,7 @@ RunFolder RunFolder::open(const std::string& path) {
   const std::string config = path + "/config.yaml";
   if (!FileSystem::real().exists(config) || !fs::is_regular_file(config, ignored)) {
     fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml){}", path,
-         folder_hint(path));
+         hint_for_file(path));
   }
   return RunFolder(fs::path(path).string());
 }

@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "../run_hint.h"
 #include <dropmuon/core/error.h>
-#include <dropmuon/core/text.h>
 
 namespace dropmuon {
 namespace {
@@ -74,24 +74,17 @@ std::vector<std::string> printable_characters(std::string_view line) {
   return characters;
 }
 
-// Whoever gives a run's folder wants to go on with it, or its configuration.
-std::string run_folder_hint(const std::string& path) {
-  std::error_code ignored;
-  const std::string config = (std::filesystem::path(path) / "config.yaml").string();
-  if (!std::filesystem::is_regular_file(config, ignored)) return "";
-  return fmt::format(
-      " of a run: `dropmuon train --resume {}` goes on with it, and {} is its "
-      "configuration",
-      shell_quoted(path), config);
-}
-
 }  // namespace
 
 std::string read_config_text(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     fail(ExitCode::missing_input, "{}: expected a config file, found a folder{}", path,
-         run_folder_hint(path));
+         hint_for_config(path));
+  }
+  if (is_of_a_run(path)) {
+    fail(ExitCode::bad_config, "{}: expected a config file, found a file of a run{}", path,
+         hint_for_config(path));
   }
   if (path.ends_with(".safetensors")) {
     fail(ExitCode::bad_config,
