@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,9 +62,10 @@ ExitCode resume_training(const std::string& folder, const std::vector<std::strin
 // Evaluates saved weights on the test set and training sample of the run they belong to. `path` is
 // a run folder, or in it a checkpoint, `checkpoints/best` or `latest`, or a weights file. Images
 // are normalised with the weights' constants and taken in pieces as in that run, whatever the
-// overrides say of data and batch size: the same images give the same bits.
+// overrides say of data and batch size: the same images give the same bits. Where training images
+// are missing, weights with such constants are evaluated on the test set alone, with a warning.
 struct RunEvaluation {
-  Evaluation train_sample;
+  std::optional<Evaluation> train_sample;
   Evaluation test;
   std::string weights;
 };
