@@ -99,7 +99,7 @@ ConfigKey text_key(std::string path, TextRule rule, std::string help, Access acc
   auto read = [rule, access](RunConfig& config, const YamlNode& node) {
     std::string text = read_text(node);
     const std::string error = rule.error(text);
-    if (!error.empty()) throw TextError(node.at, error);
+    if (!error.empty()) throw TextError(node.at, with_unseen_named(error));
     access(config) = std::move(text);
   };
   auto print = [access](const RunConfig& config) { return print_text(access(config)); };
