@@ -31,6 +31,10 @@ die() { # CODE MESSAGE
   exit "$1"
 }
 
+shown() { # TEXT, in one line for a message
+  printf "'%s'" "$(LC_ALL=C tr '[:cntrl:]' '?' <<<"$1" | sed 's/?$//')"
+}
+
 configs=() overrides=()
 seeds=5 target="" report="" name="" runs_dir=runs program=$home/build/release/dropmuon
 while [ $# -gt 0 ]; do
@@ -55,8 +59,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#configs[@]} -eq 2 ] || die 2 "expected two configurations, found ${#configs[@]}; --help shows an example"
 [[ $seeds =~ ^[1-9][0-9]{0,3}$ ]] || die 2 "--seeds '$seeds': expected a whole number from 1 to 9999"
-[[ -z $name || $name =~ ^[A-Za-z0-9_-][A-Za-z0-9_.-]*$ ]] ||
-  die 2 "--name '$name': expected letters, digits, _ - . only"
+[[ -z $name || $name =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$ ]] ||
+  die 2 "--name $(shown "$name"): expected 1 to 100 letters, digits, _ - . that do not begin with - or ."
 case "$target" in
   "" | train/accuracy=[0-9.]* | test/accuracy=[0-9.]* | train/loss=[0-9.]* | test/loss=[0-9.]*) ;;
   *) die 2 "--target '$target': expected METRIC=VALUE with METRIC one of train/accuracy, test/accuracy, train/loss, test/loss" ;;
@@ -79,7 +83,7 @@ resolved=()
 for config in "${configs[@]}"; do # a mistake in a configuration is told here, before anything is made
   resolved+=("$("$program" config show "$config" "${settings[@]}" "runs_dir=$runs_dir")") || exit
 done
-[ "$(realpath "${configs[0]}")" != "$(realpath "${configs[1]}")" ] ||
+[ ! "${configs[0]}" -ef "${configs[1]}" ] ||
   die 2 "the two configurations are the same file"
 for text in "${resolved[@]}"; do
   ! grep -qx '  target: null' <<<"$text" ||
@@ -94,7 +98,8 @@ name_in() { # CONFIGURATION'S TEXT
 # most 60 of them, or OTHERWISE if none is left.
 case_of() { # FILE OTHERWISE
   local name
-  name=$(basename -- "$1" .yaml | LC_ALL=C tr -cs 'A-Za-z0-9_.\n-' -)
+  name=${1##*/}
+  name=$(printf %s "${name%.yaml}" | LC_ALL=C tr -cs 'A-Za-z0-9_.-' -)
   name=${name#"${name%%[A-Za-z0-9_]*}"}
   name=${name:0:60}
   echo "${name:-$2}"
@@ -112,14 +117,35 @@ quoted() { # TEXT, for YAML
   printf "'%s'" "${1//"'"/"''"}"
 }
 
+# The whole path of a configuration as YAML; a line break, tab or the like has to be written as code.
+path_of() { # FILE
+  local path letter i
+  path=$(realpath -- "$1" && echo .)
+  path=${path%$'\n.'}
+  if [[ $path != *[[:cntrl:]]* ]]; then
+    quoted "$path"
+    return
+  fi
+  printf '"'
+  for ((i = 0; i < ${#path}; i++)); do
+    letter=${path:i:1}
+    case "$letter" in
+      [[:cntrl:]]) printf '\\u%04x' "'$letter" ;;
+      '"' | "\\") printf '\\%s' "$letter" ;;
+      *) printf %s "$letter" ;;
+    esac
+  done
+  printf '"'
+}
+
 definition() {
   echo "# Written by scripts/wallclock.sh; read by: dropmuon sweep THIS_FILE ${settings[*]}"
-  echo "name: $name"
+  echo "name: $(quoted "$name")"
   echo "runs_dir: $(quoted "$runs_dir")"
   echo "cases:"
   local i
   for i in 0 1; do
-    echo "  ${cases[i]}: {base: $(quoted "$(realpath "${configs[i]}")")}"
+    echo "  $(quoted "${cases[i]}"): {base: $(path_of "${configs[i]}")}"
   done
   echo "seeds: $seeds"
 }
@@ -139,6 +165,8 @@ sweep() {
   return "$code"
 }
 
+definition | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 ||
+  die 2 "the path of a configuration is no UTF-8 text, which a sweep file must be: rename the file or its folder"
 { mkdir -p "$folder" && definition >"$folder/wallclock.yaml"; } 2>/dev/null || die 73 "cannot write into $folder"
 sweep || exit
 

@@ -55,10 +55,13 @@ ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
   if (format == OutputFormat::json) {
     print(to_json(e));
   } else {
-    print(fmt::format(
-        "{}\ntrain sample  loss {:.4f}  accuracy {:.4f}\n"
-        "test          loss {:.4f}  accuracy {:.4f}\n",
-        e.weights, e.train_sample.loss, e.train_sample.accuracy, e.test.loss, e.test.accuracy));
+    print(e.weights + "\n");
+    const auto line = [](const char* name, const Evaluation& numbers) {
+      print(fmt::format("{:<12}  loss {:.4f}  accuracy {:.4f}\n", name, numbers.loss,
+                        numbers.accuracy));
+    };
+    if (e.train_sample) line("train sample", *e.train_sample);
+    line("test", e.test);
   }
   return ExitCode::ok;
 }

@@ -103,6 +103,7 @@ void warn_of_unfinished(const SweepReport& report) {
     log::warning("{} job{} diverged: {}", diverged.size(), plural(diverged.size()),
                  fmt::join(diverged, ", "));
   }
+  if (!report.idle_layers.empty()) log::warning("{}", report.idle_layers);
 }
 
 ExitCode conclude(const Sweep& sweep, const SweepResult& result) {

@@ -30,6 +30,13 @@ class Folder {
     dataset_.verdict = kOfficial;
   }
 
+  // The first training file that is neither there plain nor with .gz; "" if there is none, or if a
+  // test file is missing as well. What cannot be looked at is left to read(), which says why.
+  std::string missing_of_training(const std::vector<std::string>& training,
+                                  const std::vector<std::string>& test) const {
+    return first_missing(test).empty() ? first_missing(training) : "";
+  }
+
   DataFile read(const std::string& name) {
     // Kaggle's archives have folders of that name.
     std::error_code ignored;
@@ -47,6 +54,19 @@ class Folder {
   }
 
  private:
+  static bool is_missing(const std::string& file) {
+    std::error_code error;
+    return std::filesystem::status(file, error).type() == std::filesystem::file_type::not_found;
+  }
+
+  std::string first_missing(const std::vector<std::string>& names) const {
+    for (const std::string& name : names) {
+      const std::string file = path_ + "/" + name;
+      if (is_missing(file) && is_missing(file + ".gz")) return file;
+    }
+    return "";
+  }
+
   [[noreturn]] void missing(const std::string& name, const std::string& hint) const {
     const std::string where = options_.root == "data" ? "" : " " + shell_quoted(options_.root);
     fail(ExitCode::missing_input,
@@ -94,10 +114,15 @@ Split read_idx_split(Folder& folder, const std::string& prefix, ImageShape& imag
   return split;
 }
 
-void read_idx(Folder& folder, Dataset& dataset) {
+void read_idx(Folder& folder, TrainingPart part, Dataset& dataset) {
   constexpr int kOfficialTrain = 60000;
   constexpr int kOfficialTest = 10000;
-  dataset.train = read_idx_split(folder, "train", dataset.image);
+  if (part == TrainingPart::if_there) {
+    dataset.missing =
+        folder.missing_of_training({"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                                   {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"});
+  }
+  if (dataset.missing.empty()) dataset.train = read_idx_split(folder, "train", dataset.image);
   dataset.test = read_idx_split(folder, "t10k", dataset.image);
   if (dataset.train.count() == kOfficialTest && dataset.test.count() == kOfficialTrain) {
     fail(ExitCode::bad_data,
@@ -108,10 +133,17 @@ void read_idx(Folder& folder, Dataset& dataset) {
   }
 }
 
-void read_cifar(Folder& folder, Dataset& dataset) {
+void read_cifar(Folder& folder, TrainingPart part, Dataset& dataset) {
   dataset.image = kCifarImage;
+  std::vector<std::string> batches;
   for (int batch = 1; batch <= 5; ++batch) {
-    append_cifar_rows(folder.read(fmt::format("data_batch_{}.bin", batch)), dataset.train);
+    batches.push_back(fmt::format("data_batch_{}.bin", batch));
+  }
+  if (part == TrainingPart::if_there) {
+    dataset.missing = folder.missing_of_training(batches, {"test_batch.bin"});
+  }
+  if (dataset.missing.empty()) {
+    for (const std::string& batch : batches) append_cifar_rows(folder.read(batch), dataset.train);
   }
   append_cifar_rows(folder.read("test_batch.bin"), dataset.test);
 }
@@ -145,7 +177,7 @@ const std::vector<std::string>& dataset_names() {
   return names;
 }
 
-Dataset load_dataset(const DatasetOptions& options) {
+Dataset load_dataset(const DatasetOptions& options, TrainingPart part) {
   check(options);
   Dataset dataset;
   dataset.name = options.dataset;
@@ -153,8 +185,10 @@ Dataset load_dataset(const DatasetOptions& options) {
     make_synthetic(dataset);
   } else {
     Folder folder(options, dataset);
-    options.dataset == "cifar10" ? read_cifar(folder, dataset) : read_idx(folder, dataset);
+    options.dataset == "cifar10" ? read_cifar(folder, part, dataset)
+                                 : read_idx(folder, part, dataset);
   }
+  if (!dataset.missing.empty()) return dataset;
   keep_first(dataset.train, dataset.image, options.train_limit);
   Normalization normalization = measure_normalization(dataset.train.images, dataset.image.channels);
   dataset.mean = std::move(normalization.mean);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "resume_check.h"
+#include "run_hint.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/runner/train_run.h>
@@ -32,8 +35,8 @@ fs::path run_of(const std::string& path) {
     if (!FileSystem::real().exists((at / "config.yaml").string())) continue;
     if (fs::is_regular_file(at / "config.yaml", ignored)) return at;
   }
-  fail(ExitCode::missing_input, "no run folder at or around {} (it would hold a config.yaml)",
-       path);
+  fail(ExitCode::missing_input, "no run folder at or around {} (it would hold a config.yaml){}",
+       path, hint_for_run(path));
 }
 
 bool is_of_training(const std::string& file) {
@@ -73,9 +76,9 @@ void tell_of_other_images(TrainingImages images, const SavedWeights& weights) {
 }
 
 void use(const Normalization& normalization, const std::string& source, Dataset& data) {
-  if (normalization.mean.size() != data.mean.size()) {
+  if (std::cmp_not_equal(normalization.mean.size(), data.image.channels)) {
     fail(ExitCode::bad_data, "{}: constants of normalisation for {} channels, the images have {}",
-         source, normalization.mean.size(), data.mean.size());
+         source, normalization.mean.size(), data.image.channels);
   }
   data.mean = normalization.mean;
   data.inverse_std = normalization.inverse_std;
@@ -85,8 +88,10 @@ void use(const Normalization& normalization, const std::string& source, Dataset&
 
 std::string to_json(const RunEvaluation& e) {
   nlohmann::ordered_json json;  // writes null for what is not finite
-  json["train/loss"] = e.train_sample.loss;
-  json["train/accuracy"] = e.train_sample.accuracy;
+  const Evaluation unknown{.loss = std::nan(""), .accuracy = std::nan("")};
+  const Evaluation train = e.train_sample.value_or(unknown);
+  json["train/loss"] = train.loss;
+  json["train/accuracy"] = train.accuracy;
   json["test/loss"] = e.test.loss;
   json["test/accuracy"] = e.test.accuracy;
   return json.dump() + "\n";
@@ -100,14 +105,21 @@ RunEvaluation evaluate_run(const std::string& path, const std::vector<std::strin
   const Experiment& experiment = config.experiment;
   const SavedWeights weights = read_weights(path);
   const std::unique_ptr<Backend> backend = make_backend(config.device);
-  Dataset data = load_dataset(experiment.data);
-  tell_of_other_images(compare_training_images(run.string(), own.data, experiment.data, data),
-                       weights);
+  // Without constants of their own the weights need the training images.
+  Dataset data = load_dataset(
+      experiment.data, weights.normalization ? TrainingPart::if_there : TrainingPart::needed);
+  if (data.missing.empty()) {
+    tell_of_other_images(compare_training_images(run.string(), own.data, experiment.data, data),
+                         weights);
+  } else {
+    log::warning("{} is missing: no numbers of the training sample", data.missing);
+  }
   const auto network = build_network(experiment.model, {data.image, data.classes}, *backend);
   set_weights(weights.tensors, weights.source, *network, *backend);
   if (weights.normalization) use(*weights.normalization, weights.source, data);
 
-  DeviceSplit train(*backend, data, data.train);
+  std::optional<DeviceSplit> train;
+  if (data.missing.empty()) train.emplace(*backend, data, data.train);
   data.train = {};
   DeviceSplit test(*backend, data, data.test);
   data.test = {};
@@ -115,15 +127,17 @@ RunEvaluation evaluate_run(const std::string& path, const std::vector<std::strin
   const int micro_batch =
       choose_micro_batch(experiment.train.micro_batch, own.train.batch_size,
                          busiest_layer_bytes(*network), backend->info().cache_bytes);
-  const int sample = std::min(experiment.train.eval_train_images, train.count());
-  network->prepare(micro_batch_sizes(micro_batch, {sample, test.count()}));
+  std::vector<int> counts = {test.count()};
+  if (train) counts.push_back(std::min(experiment.train.eval_train_images, train->count()));
+  network->prepare(micro_batch_sizes(micro_batch, counts));
   const auto evaluate = [&](DeviceSplit& split, int limit) {
     const auto indices = evaluation_sample(split.count(), limit, experiment.seed);
     return Evaluator(*backend, split, indices, micro_batch).run(*network);
   };
-  return {.train_sample = evaluate(train, sample),
-          .test = evaluate(test, test.count()),
-          .weights = weights.source};
+  RunEvaluation result{.weights = weights.source};
+  if (train) result.train_sample = evaluate(*train, counts.back());
+  result.test = evaluate(test, test.count());
+  return result;
 }
 
 }  // namespace dropmuon

@@ -113,6 +113,27 @@ void require_same_data(const std::string& folder, const Dataset& data) {
        folder, data.source, fmt::join(found, ", "));
 }
 
+void require_same_config(const std::string& folder, const ConfigHashes& hashes) {
+  const Json json = read_json(folder + "/provenance.json");
+  const auto noted = [&](const char* key) {
+    return json.is_object() && json.contains(key) && json[key].is_string()
+               ? json[key].get<std::string>()
+               : "";
+  };
+  const std::string text = noted("config_text_hash");
+  if (text.empty() || text == hashes.of_text) return;
+  if (noted("config_hash") != hashes.own) {
+    fail(ExitCode::bad_config,
+         "{}/config.yaml: this run was made with the configuration {}, found {}: edited or "
+         "damaged; put the old text back, or start a run of its own",
+         folder, noted("config_hash"), hashes.own);
+  }
+  fail(ExitCode::bad_data,
+       "{}/config.yaml: its hash is {}, but provenance.json has {}: edited or damaged, and no "
+       "comparison would take the run; put the old text back, or start a run of its own",
+       folder, hashes.of_text, text);
+}
+
 void warn_if_elsewhere(const std::string& folder, const std::string& document) {
   const Json then = last_process(folder);
   const Json now = Json::parse(document);

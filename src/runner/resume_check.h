@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <dropmuon/dataset/dataset.h>
+#include <dropmuon/runner/config.h>
 
 namespace dropmuon {
 
@@ -27,6 +28,11 @@ std::vector<std::string> other_files(const RecordedData& recorded, const Dataset
 // Before anything in `folder` is touched. Throws Error(bad_data) if the files of `data` are not
 // those that the run there has trained on; a run that noted none goes on with a warning.
 void require_same_data(const std::string& folder, const Dataset& data);
+
+// Likewise. Throws if config.yaml is not the text whose hash was noted when the run began: Error
+// (bad_config) if it says to compute something else, Error(bad_data) otherwise. Folders that noted
+// none, as of old, are not judged here.
+void require_same_config(const std::string& folder, const ConfigHashes& hashes);
 
 // One warning that names all that differs between the process that worked in `folder` last and this
 // one, whose provenance is `document`.

@@ -1,61 +1,30 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <regex>
 #include <sstream>
 #include <thread>
 
 #include <fmt/chrono.h>
 
+#include "run_hint.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/text.h>
 #include <dropmuon/runner/run_folder.h>
 
 namespace dropmuon {
 namespace fs = std::filesystem;
 namespace {
 
-// As create() names folders; those of a sweep of the same name have labels.
-bool begins_with_stamp(const std::string& name) {
-  static const std::regex kStamp(R"(\d{8}T\d{6}Z-.*)");
-  return std::regex_match(name, kStamp);
-}
-
-// One whose configuration cannot be read is not.
-bool is_of(const RunFolder& run, const std::string& hash) {
-  try {
-    return run.config_hashes().own == hash;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-bool holds_run(const fs::path& folder) {
+// Whoever names a configuration there means the newest run of it.
+std::string hint_for_file(const std::string& path) {
   std::error_code ignored;
-  return fs::is_regular_file(folder / "config.yaml", ignored);
-}
-
-// What was probably meant by a path that is no run folder: the run around a checkpoint or a file,
-// the sweep, or a run in the folder; "" if there is no such.
-std::string folder_hint(const std::string& path) {
-  std::error_code ignored;
-  constexpr int kLevels = 3;  // RUN/checkpoints/step_00000010/weights.safetensors
-  fs::path at = fs::path(path).lexically_normal();
-  if (!at.has_filename()) at = at.parent_path();  // "x/"
-  for (int level = 0; level < kLevels && at.has_relative_path(); ++level) {
-    at = at.parent_path();
-    if (holds_run(at)) return fmt::format("; it is part of the run {}, name that", at.string());
-  }
-  std::string newest;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
-    if (holds_run(entry.path())) newest = std::max(newest, entry.path().string());
-  }
-  if (fs::exists(fs::path(path) / "sweep.yaml", ignored)) {
-    return "; it is the folder of a sweep, which goes on with `dropmuon sweep FILE`";
-  }
-  return newest.empty() ? "" : fmt::format("; name one of the runs in it, such as {}", newest);
+  const bool is_config = path.ends_with(".yaml") || path.ends_with(".yml");
+  if (!is_config || !fs::is_regular_file(path, ignored)) return hint_for_run(path);
+  return fmt::format(
+      "; `dropmuon train --resume latest {}` finds the newest run of a configuration",
+      shell_quoted(path));
 }
 
 // Durably: or a power cut takes the folder, and all checkpoints in it.
@@ -98,36 +67,9 @@ RunFolder RunFolder::open(const std::string& path) {
   const std::string config = path + "/config.yaml";
   if (!FileSystem::real().exists(config) || !fs::is_regular_file(config, ignored)) {
     fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml){}", path,
-         folder_hint(path));
+         hint_for_file(path));
   }
   return RunFolder(fs::path(path).string());
-}
-
-RunFolder RunFolder::latest(const RunConfig& config) {
-  const fs::path parent = fs::path(config.runs_dir) / config.name;
-  const std::string hash = dropmuon::config_hash(config);
-  std::pair<bool, std::string> newest;  // unfinished ones first; the names begin with the time
-  std::size_t others = 0;
-  std::error_code ignored;
-  if (FileSystem::real().exists(parent.string())) FileSystem::real().list(parent.string());
-  for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
-    const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
-    if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
-    const RunFolder run(entry.path().string());
-    if (!is_of(run, hash)) {
-      ++others;
-      continue;
-    }
-    const std::string status = run.status();
-    newest = std::max(newest, {status != "done" && status != "diverged", run.path()});
-  }
-  if (newest.second.empty()) {
-    fail(ExitCode::missing_input,
-         "no run of this configuration to go on with in {} ({} of others); start one without "
-         "--resume, or name a run's folder",
-         parent.string(), others);
-  }
-  return RunFolder(newest.second);
 }
 
 std::string RunFolder::status() const {

@@ -307,7 +307,8 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
                   : "");
     return status == "done" ? ExitCode::ok : ExitCode::diverged;
   }
-  // A run that has begun keeps its folder as it is until its data are found to be here.
+  // A run that has begun keeps its folder as it is until its configuration and data are found here.
+  require_same_config(folder.path(), folder.config_hashes());
   std::optional<Dataset> data;
   if (std::filesystem::exists(folder.file("provenance.json"))) {
     data = load_dataset(config.experiment.data);

@@ -181,6 +181,34 @@ TEST_CASE("who gives another folder or file than is meant is told which") {
   check(sandbox, {"{p} train --resume {d}/runs/small", 66, "name one of the runs in it, such as "});
   check(sandbox, {"{p} train " + run, 66, "`dropmuon train --resume " + run + "` goes on with it"});
   check(sandbox, {"{p} plan " + run + "/weights.safetensors", 78, "train.init_from="});
+  const std::string go_on = run + ": `dropmuon train --resume " + run + "` goes on with it, and " +
+                            run + "/config.yaml is its configuration";
+  for (const std::string part : {"checkpoints", "checkpoints/", "checkpoints/step_00000020"}) {
+    check(sandbox,
+          {"{p} train " + run + "/" + part, 66, "found a folder; it is part of the run " + go_on});
+  }
+  for (const std::string part :
+       {"checkpoints/best", "checkpoints/latest", "metrics.csv", "summary.json", "STATUS",
+        "checkpoints/step_00000020/state.json"}) {
+    check(sandbox, {"{p} train " + run + "/" + part, 78,
+                    "found a file of a run; it is part of the run " + go_on});
+  }
+  CHECK(run_program("config show " + run + "/config.yaml").code == 0);
+  sandbox.write("runs/small/cfg", "seed: 7\n");
+  CHECK(run_program("config show " + (sandbox / "runs/small/cfg")).code == 0);
+  for (const std::string name : {"runs", "runs/small", "runs/small/"}) {
+    const std::string folder = sandbox / name;
+    const std::string newest = "found a folder; the newest run in it is " + go_on;
+    check(sandbox, {"{p} train " + folder, 66, newest});
+    check(sandbox, {"{p} sweep " + folder, 66, newest});
+    const std::string such = "name one of the runs in it, such as " + run;
+    check(sandbox, {"{p} train --resume " + folder, 66, such});
+    check(sandbox, {"{p} eval " + folder, 66, such});
+  }
+  check(sandbox,
+        {"{p} train --resume " + sandbox.config(), 66,
+         "`dropmuon train --resume latest " + sandbox.config() + "` finds the newest run"});
+  check(sandbox, {"cd " + run + "/checkpoints && {p} train best", 78, "`dropmuon train --resume "});
   check(sandbox, {"{p} data mnist --root '{d}/no data'", 66, "/no data'` gets it"});
   CHECK_THAT(run_program("train --resume " + run).output,
              Catch::Contains("done already; to train on from its weights, start a run with "

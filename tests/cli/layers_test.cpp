@@ -6,6 +6,7 @@
 
 #include "catch.h"
 #include "program.h"
+#include "sweep_sandbox.h"
 #include <dropmuon/training/safetensors.h>
 
 using namespace dropmuon;
@@ -81,4 +82,34 @@ TEST_CASE("a layer that puts out nothing but zeros is named at the end, and what
   CHECK(summary.at("unmoved_layers") == Layers{1, 2});
   CHECK(summary.at("silent_layers") == Layers{2});
   CHECK(summary.at("update_ratios")[1] == 0.0);
+}
+
+TEST_CASE("a sweep names at its end the layers that took no part in a job, and so does compare") {
+  const SweepSandbox sandbox(
+      "cases:\n"
+      "  last: {model.channels: [4, 5], sampling.scheme: weights, sampling.weights: [0, 0, 1]}\n"
+      "  all: {}\n"
+      "seeds: 2\n");
+  const std::string line = "layers 1 and 2 never moved: never drawn (in ";
+  for (const std::string when : {"in its time", "by an earlier invocation"}) {
+    const Outcome outcome = sandbox.sweep("-q");
+    CAPTURE(when, outcome.output);
+    REQUIRE(outcome.code == 0);
+    CHECK(count(outcome.output, "warning: " + line + "last-seed=0 and last-seed=1)\n") == 1);
+    CHECK(count(outcome.output, "never moved") == 1);
+  }
+  const Outcome compared = run_program("compare " + sandbox.folder());
+  CAPTURE(compared.output);
+  REQUIRE(compared.code == 0);
+  CHECK(count(compared.output, line + "run " + sandbox.job("last-seed=0") + " and run " +
+                                   sandbox.job("last-seed=1") + ")") == 1);
+  CHECK(count(compared.output, "never moved") == 1);
+}
+
+TEST_CASE("a sweep whose layers all take part says nothing of layers") {
+  const SweepSandbox sandbox;
+  const Outcome outcome = sandbox.sweep("");
+  CAPTURE(outcome.output);
+  REQUIRE(outcome.code == 0);
+  CHECK(count(outcome.output, "never moved") + count(outcome.output, "nothing but zeros") == 0);
 }

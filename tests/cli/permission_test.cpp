@@ -114,3 +114,53 @@ TEST_CASE("data that cannot be there is told with the reason, not as missing") {
     }
   }
 }
+
+TEST_CASE("compare --skip-bad leaves out what may not be read or is gone, and compares the rest") {
+  const std::string user = program_of_a_user();
+  if (user.empty()) {
+    WARN("skipped: root, and no setpriv to be another user");
+    return;
+  }
+  const Sandbox sandbox;
+  REQUIRE(run_program("train -q " + sandbox.config()).code == 0);
+  const std::string run = sandbox.only_run();
+  const std::string bad = sandbox / "runs/bad/one";
+  fs::create_directories(sandbox / "runs/bad");
+  fs::copy(run, bad, fs::copy_options::recursive);
+  REQUIRE(run_script("chmod -R a+rwX " + (sandbox / ".")).code == 0);
+  const auto check_left_out = [&](const std::string& what) {
+    const Outcome outcome = run_script(user + " compare " + (sandbox / "runs") + " --skip-bad");
+    CAPTURE(what, outcome.output);
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.output, Catch::Contains("left out: ") && Catch::Contains(what));
+  };
+  for (const std::string& locked : {bad, sandbox / "runs/bad", bad + "/summary.json"}) {
+    for (const fs::perms mode :
+         {fs::perms::none, fs::perms::owner_all | fs::perms::group_read | fs::perms::others_read}) {
+      if (mode != fs::perms::none && !fs::is_directory(locked)) continue;
+      const fs::perms before = fs::status(locked).permissions();
+      fs::permissions(locked, mode);
+      check_left_out("Permission denied");
+      fs::permissions(locked, before);
+    }
+    check_denied(user + " compare " + (sandbox / "runs"), locked, ExitCode::missing_input);
+  }
+  fs::remove(bad + "/config.yaml");
+  fs::create_symlink("config.yaml", bad + "/config.yaml");  // in a circle
+  check_left_out("Too many levels of symbolic links");
+  // A link of a folder, in a circle or to nowhere, is no run at all.
+  fs::remove_all(bad);
+  fs::create_symlink("one", bad);
+  const Outcome outcome = run_script(user + " compare " + (sandbox / "runs") + " --skip-bad");
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, !Catch::Contains("left out"));
+  // Given by name, it is missed.
+  for (const std::string& gone : {bad, sandbox / "runs/gone"}) {
+    const Outcome named = run_script(user + " compare --skip-bad " + gone + " " + run);
+    CAPTURE(named.output);
+    CHECK(named.code == 0);
+    CHECK_THAT(named.output, Catch::Contains("left out: ") && Catch::Contains(gone));
+    CHECK(run_script(user + " compare --skip-bad " + gone).code == 66);
+    CHECK(run_script(user + " compare " + gone + " " + run).code == 66);
+  }
+}

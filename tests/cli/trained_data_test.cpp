@@ -78,6 +78,36 @@ TEST_CASE("eval normalises as in training, whatever the training images are now"
   CHECK_THAT(run_program("eval " + trained.run + other).output, !Catch::Contains("warning"));
 }
 
+TEST_CASE("eval does without the training images where the weights have their constants") {
+  const Trained trained;
+  const std::string data = trained.sandbox / "data/mnist/";
+  const Json loss = trained.eval(trained.run).at("test/loss");
+  const auto check_test_alone = [&](const std::string& missing) {
+    const Outcome outcome = run_program("eval " + trained.run);
+    CAPTURE(missing, outcome.output);
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.output,
+               Catch::Contains("data/mnist/" + missing + " is missing: no numbers of the") &&
+                   Catch::Contains("\ntest          loss ") && !Catch::Contains("train sample"));
+    CHECK_THAT(outcome.output, !Catch::Contains("are not those"));
+    const Json numbers = trained.eval(trained.run);
+    CHECK(numbers.at("test/loss") == loss);
+    CHECK(numbers.at("train/loss").is_null());
+    CHECK(numbers.at("train/accuracy").is_null());
+  };
+  fs::remove(data + "train-labels-idx1-ubyte");
+  check_test_alone("train-labels-idx1-ubyte");
+  fs::remove(data + "train-images-idx3-ubyte");
+  check_test_alone("train-images-idx3-ubyte");
+  std::ofstream(data + "train-images-idx3-ubyte") << "damaged";  // is no reason to go on
+  std::ofstream(data + "train-labels-idx1-ubyte") << "damaged";
+  CHECK(run_program("eval " + trained.run).code == 65);
+  fs::remove(data + "train-images-idx3-ubyte");
+  fs::remove(data + "t10k-images-idx3-ubyte");
+  CHECK(run_program("eval " + trained.run).code == 66);
+  CHECK(run_program("train " + trained.config()).code == 66);
+}
+
 TEST_CASE("train.init_from keeps the constants of the weights, and says so") {
   const Trained trained;
   write_idx_set(trained.sandbox / "other/mnist", {.brighter = 90});
@@ -123,6 +153,8 @@ TEST_CASE("weights without constants are evaluated with those of the images, and
           Catch::Contains("are others"));
   fs::remove(trained.run + "/provenance.json");
   CHECK_THAT(run_program("eval " + trained.run).output, Catch::Contains("may be others"));
+  fs::remove(trained.sandbox / "data/mnist/train-images-idx3-ubyte");
+  CHECK(run_program("eval " + trained.run).code == 66);  // nothing to normalise by
 }
 
 TEST_CASE("resume refuses other data, leaves the run as it is, and goes on when they are back") {

@@ -5,6 +5,7 @@
 
 #include "catch.h"
 #include "program.h"
+#include <dropmuon/core/text.h>
 
 using namespace dropmuon;
 
@@ -173,6 +174,29 @@ TEST_CASE("wallclock: mistakes are one line and an exit code") {
   CHECK_THAT(help.output, Catch::Contains("usage: scripts/wallclock.sh CONFIG_A CONFIG_B"));
 }
 
+TEST_CASE("wallclock: a name is taken as it is or refused before anything is made") {
+  const Pair pair;
+  const std::string both = (pair / "muon.yaml") + " " + (pair / "drop_muon.yaml") + " --program " +
+                           program() + " --seeds 1 --target test/accuracy=0.9 train.epochs=1 " +
+                           "runs_dir=" + (pair / "runs") + " --name ";
+  for (const std::string& name : {std::string(101, 'x'), std::string("-x"), std::string(".x"),
+                                  std::string("'a\nb'"), std::string("'a b'")}) {
+    check_refusal(both + name, 2, "expected 1 to 100 letters, digits");
+  }
+  CHECK_FALSE(std::filesystem::exists(pair / "runs"));
+  const std::string bytes = pair / "\xfc.yaml";  // of another encoding
+  std::filesystem::copy_file(pair / "muon.yaml", bytes);
+  check_refusal(bytes + " " + both + "odd", 2, "expected two configurations, found 3");
+  check_refusal(bytes + " " + both.substr(both.find(' ') + 1) + "odd", 2, "is no UTF-8 text");
+  CHECK_FALSE(std::filesystem::exists(pair / "runs"));
+  for (const std::string& name : {std::string("null"), std::string(100, 'y')}) {
+    const Outcome outcome = run_script(kScript + " " + both + name);
+    CAPTURE(name, outcome.output);
+    CHECK(outcome.code == 0);
+    CHECK(Sandbox::read(pair / ("runs/" + name + "/muon-seed=0/STATUS")) == "done\n");
+  }
+}
+
 TEST_CASE("wallclock: whatever the files are called, the cases have names") {
   struct Names {
     std::string a, b;  // files
@@ -183,16 +207,20 @@ TEST_CASE("wallclock: whatever the files are called, the cases have names") {
            {many + "1.yaml", many + "2.yaml", "a-" + many.substr(0, 58), "b-" + many.substr(0, 58)},
            {"ü.yaml", "é.yaml", "a", "b"},
            {".hid.yaml", "-dash o.yaml", "hid", "dash-o"},
-           {"v1.2.yaml", "muon", "v1.2", "muon"}}) {
+           {"v1.2.yaml", "muon", "v1.2", "muon"},
+           {"null.yaml", "true.yaml", "null", "true"},
+           {"a\nb.yaml", "c\t\"d\\.yaml", "a-b", "c-d-"},
+           {"x.yaml\n", "1e3", "x.yaml-", "1e3"},
+           {"it's: {#.yaml", "\xc2\x85.yaml", "it-s-", "b"}}) {
     CAPTURE(names.a, names.b);
     const Pair pair;
     for (const std::string& file : {names.a, names.b}) {
       std::filesystem::copy_file(pair / "muon.yaml", pair / file);
     }
     const Outcome outcome = run_script(fmt::format(
-        "HOME='{0}' {1} '{0}{2}' '{0}{3}' --name pair --program {4} 'runs_dir=~/runs' --seeds 1 "
+        "HOME='{0}' {1} {0}{2} {0}{3} --name pair --program {4} 'runs_dir=~/runs' --seeds 1 "
         "--target test/accuracy=0.9 train.epochs=1",
-        pair / "", kScript, names.a, names.b, program()));
+        pair / "", kScript, shell_quoted(names.a), shell_quoted(names.b), program()));
     CAPTURE(outcome.output);
     CHECK(pair.status(names.case_a + "-seed=0") == "done\n");
     CHECK(pair.status(names.case_b + "-seed=0") == "done\n");

@@ -164,6 +164,25 @@ TEST_CASE("seed, name, folders, threads and checkpoints make no groups, all else
   CHECK(more.groups[0].runs.size() == 2);
 }
 
+TEST_CASE("when state is saved makes groups of runs that may go back to it") {
+  for (const std::string policy : {"stop", "rollback"}) {
+    CAPTURE(policy);
+    const FakeRuns runs;
+    const std::string given = "train.non_finite.policy=" + policy;
+    runs.add("a", run_to_target(0, 1.0, {given, "train.target.value=0.9"}));
+    runs.add("b",
+             run_to_target(0, 2.0, {given, "train.target.value=0.9", "checkpoint.every_steps=3"}));
+    const Comparison result = compare_runs({.paths = {runs.path()}});
+    REQUIRE(result.groups.size() == (policy == "stop" ? 1 : 2));
+    if (policy == "rollback") CHECK(result.groups[1].label == "checkpoint.every_steps=3");
+    // A run of another policy counts only by that.
+    runs.add("c",
+             run_to_target(0, 3.0, {"train.non_finite.policy=skip", "train.target.value=0.9"}));
+    CHECK(compare_runs({.paths = {runs.path()}}).groups.back().label ==
+          "train.non_finite.policy=skip");
+  }
+}
+
 TEST_CASE("the baseline by label, part of it, name or folder") {
   const FakeRuns runs;
   const std::string a = runs.add("s/a", run_to_target(0, 4, {kTarget, kSgd, "name=first"}));

@@ -65,3 +65,55 @@ TEST_CASE("config: in quotes and comments such a letter is what it is") {
             .experiment.seed == 5);
   CHECK(load_text("\xef\xbb\xbfseed: 5\n").experiment.seed == 5);
 }
+
+TEST_CASE("config: every kind of letter that nobody sees is named, in files and in overrides") {
+  struct Unseen {
+    std::string letter;
+    std::string name;
+  };
+  const std::vector<Unseen> letters = {
+      {"\xc2\x85", "U+0085"},          {"\xc2\xa0", "U+00A0"},
+      {"\xc2\xad", "U+00AD"},          {"\xcd\x8f", "U+034F"},
+      {"\xd8\x9c", "U+061C"},          {"\xe1\x85\x9f", "U+115F"},
+      {"\xe1\x9a\x80", "U+1680"},      {"\xe1\x9e\xb4", "U+17B4"},
+      {"\xe1\xa0\x8e", "U+180E"},      {"\xe2\x80\x80", "U+2000"},
+      {"\xe2\x80\x8f", "U+200F"},      {"\xe2\x80\xa8", "U+2028"},
+      {"\xe2\x80\xae", "U+202E"},      {"\xe2\x81\x9f", "U+205F"},
+      {"\xe2\x81\xa6", "U+2066"},      {"\xe2\x81\xa9", "U+2069"},
+      {"\xe2\x81\xaf", "U+206F"},      {"\xe2\xa0\x80", "U+2800"},
+      {"\xe3\x80\x80", "U+3000"},      {"\xe3\x85\xa4", "U+3164"},
+      {"\xef\xb8\x8f", "U+FE0F"},      {"\xef\xbe\xa0", "U+FFA0"},
+      {"\xef\xbf\xb9", "U+FFF9"},      {"\xf0\x9d\x85\xb3", "U+1D173"},
+      {"\xf3\xa0\x80\x81", "U+E0001"}, {"\xf3\xa0\x80\xa0", "U+E0020"},
+      {"\xf3\xa0\x84\x80", "U+E0100"}};
+  for (const Unseen& unseen : letters) {
+    INFO(unseen.name);
+    CHECK_THAT(refusal("model:\n  channels:" + unseen.letter + "[8]\n"),
+               Catch::StartsWith("f.yaml:2:12: ") && Catch::Contains(unseen.name));
+    CHECK_THAT(refusal("seed: 1" + unseen.letter + "\n"), Catch::Contains(unseen.name));
+    const auto check_override = [&](const std::string& item) {
+      INFO(item);
+      const std::string message = refusal("seed: 1\n", {item});
+      CHECK_THAT(message, Catch::Contains(unseen.name));
+      CHECK(message.find(unseen.letter) == std::string::npos);
+    };
+    check_override("optimizer.lr" + unseen.letter + "=0.1");
+    check_override(unseen.letter + "optimizer.lr=0.1");
+    check_override("optimizer.lr=0.1" + unseen.letter);
+    check_override("name=a" + unseen.letter);
+    check_override("data.dataset=mnist" + unseen.letter);
+    check_override("device=cpu" + unseen.letter);
+    check_override("optimizer.type=muon" + unseen.letter);
+  }
+}
+
+TEST_CASE("config: letters that are seen are not taken for others") {
+  for (const std::string letter :
+       {"\xc3\xa9", "\xd9\x85", "\xd8\x80", "\xe0\xa4\x95", "\xe4\xb8\xad", "\xe1\x84\x80",
+        "\xef\xbf\xbd", "\xf0\x9f\x98\x80"}) {
+    INFO(letter);
+    CHECK(load_text("runs_dir: a" + letter + "\n").runs_dir == "a" + letter);
+    CHECK(refusal("seed: 1\n", {"optimizer.lr" + letter + "=1"}).find("unknown key") !=
+          std::string::npos);
+  }
+}

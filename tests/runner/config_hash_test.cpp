@@ -46,6 +46,27 @@ TEST_CASE("config hash: where and how often something is written does not enter"
   }
 }
 
+// A rollback goes back to the state that was saved last, once somebody looks.
+TEST_CASE(
+    "config hash: when something is saved or looked at enters where a run may go back to it") {
+  for (const std::string item : {"checkpoint.every_epochs=null", "checkpoint.every_steps=3",
+                                 "checkpoint.best=false", "train.log_every_steps=1"}) {
+    CAPTURE(item);
+    const auto differs = [&](const std::string& policy) {
+      const std::string given = "train.non_finite.policy=" + policy;
+      return hash_of({given, item}) != hash_of({given});
+    };
+    CHECK(differs("rollback"));
+    CHECK_FALSE(differs("stop"));
+    CHECK_FALSE(differs("skip"));
+  }
+  const std::string policy = "train.non_finite.policy=rollback";
+  for (const std::string item : {"checkpoint.keep=9", "log.tensorboard=true", "name=other"}) {
+    CAPTURE(item);
+    CHECK(hash_of({policy, item}) == hash_of({policy}));
+  }
+}
+
 // Folders and scripts keep these names; keys that are added later must not change them.
 TEST_CASE("config hash: of the keys that are not at their default, in order") {
   CHECK(hash_of({}) == "e3b0c442");                                      // of no line at all

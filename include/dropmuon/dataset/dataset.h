@@ -30,6 +30,7 @@ struct Dataset {
   // File name -> SHA-256 of its uncompressed content.
   std::vector<std::pair<std::string, std::string>> hashes;
   std::string verdict;  // "official files", "not the official files (hashes differ)", "synthetic"
+  std::string missing;  // a file of the training images that was not there; see TrainingPart
 };
 
 struct DatasetOptions {
@@ -64,6 +65,9 @@ std::string to_text(const DatasetInfo& info);
 
 // Files are looked for in <root>/<name>/, plain or with .gz. Throws Error(missing_input) saying how
 // to get them, Error(bad_data) naming file and offset, Error(bad_config) for an unknown name.
-Dataset load_dataset(const DatasetOptions& options);
+// Whoever has the constants of normalisation may do without the training images: if_there leaves
+// `train`, `mean` and `inverse_std` empty where one of their files is missing, and names that file.
+enum class TrainingPart { needed, if_there };
+Dataset load_dataset(const DatasetOptions& options, TrainingPart part = TrainingPart::needed);
 
 }  // namespace dropmuon

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,20 +49,27 @@ struct ComparedRun {
   double seconds_per_step = 0.0;  // over the whole run; 0 without steps
   std::uint64_t rollbacks = 0;    // the undone steps are in seconds and flops, but not in steps
   std::uint64_t skipped_steps = 0;
-  Costs costs{};  // to the target of the comparison
-  Costs end{};    // of the whole run
+  std::string idle_layers;  // layers that took no part, in words; "": none, or it is not known
+  Costs costs{};            // to the target of the comparison
+  Costs end{};              // of the whole run
 };
 
 // The folders of runs at or below `path`, sorted: at most three folders deep, as in
 // runs/NAME/STAMP. A run folder has at least two of config.yaml, provenance.json, metrics.jsonl,
-// summary.json and STATUS. Throws Error(missing_input) if there is no such folder or no run in it.
-std::vector<std::string> find_run_folders(const std::string& path);
+// summary.json and STATUS. Throws Error(missing_input) if there is no such folder or no run in it,
+// or if one cannot be looked into; with `problems` each of that is a line there instead.
+std::vector<std::string> find_run_folders(const std::string& path,
+                                          std::vector<std::string>* problems = nullptr);
 
 // The run folders of all paths, path by path. But runs of one sweep are, among themselves, in the
 // order in which the sweep.yaml beside them lists their cases, then the values of its grid, however
 // they are given: its folder, or its runs one by one. Those that it does not name come last; a
 // folder without a sweep.yaml, or with one that cannot be read, changes nothing.
-std::vector<std::string> runs_in_order(const std::vector<std::string>& paths);
+std::vector<std::string> runs_in_order(const std::vector<std::string>& paths,
+                                       std::vector<std::string>* problems = nullptr);
+
+// Ends the message of read_run() for a bad run.
+inline constexpr std::string_view kSkipAdvice = "; --skip-bad leaves it out";
 
 // Throws Error(bad_data), naming folder and file, for a run that is damaged or did not end: STATUS
 // waiting, running, stopped or failed. A diverged run has ended; it missed what it missed.

@@ -43,8 +43,8 @@ std::string reference_yaml();
 
 // 8 hexadecimal digits that name what is computed: of the SHA-256 of the keys that decide it and
 // are not at their default. Not of where it is written (name, runs_dir), read (data.root), nor of
-// how often something is logged or saved: two configurations that differ in nothing else have one
-// hash.
+// how often something is logged or saved, unless train.non_finite.policy is rollback, which goes
+// back to what was saved: two configurations that differ in nothing else have one hash.
 std::string config_hash(const RunConfig& config);
 
 // Up to version 0.1.0 commit 376c703 the hash was that of the text of config.yaml; folders from

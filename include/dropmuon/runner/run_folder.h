@@ -20,8 +20,9 @@ class RunFolder {
   static RunFolder create(const RunConfig& config);
   // One that is there. Throws Error(missing_input).
   static RunFolder open(const std::string& path);
-  // The newest run of exactly this configuration that has not ended, or else that has. Throws
-  // Error(missing_input).
+  // The newest run of exactly this configuration and data folder that has not ended, or else that
+  // has. Other values that do not decide what is computed are those of the run: a warning names
+  // them. Throws Error(missing_input), or Error(bad_config) if there are only runs on other data.
   static RunFolder latest(const RunConfig& config);
 
   const std::string& path() const { return path_; }

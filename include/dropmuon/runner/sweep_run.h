@@ -46,6 +46,8 @@ struct SweepReport {
   int cpus_per_slot = 0;  // 0: not pinned
   double elapsed = 0.0;
   std::optional<double> left;  // seconds, from the jobs that this invocation has done
+  // At the end: layers that took no part in finished jobs, in a line; "" if all did.
+  std::string idle_layers;
 
   std::size_t count(JobState state) const;
   std::size_t finished() const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,18 +53,19 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
 // none; metrics end up as those of a run that was never cut. A run that is done or has diverged
 // stays as it is, so asking again does no harm.
 // Throws Error(missing_input) without a run there, Error(bad_data) if every checkpoint is damaged
-// or, before anything is touched, if the data files are others than those of provenance.json;
-// Error(cannot_write) while another process works in the folder. What else differs (machine,
-// threads, program) is one warning.
+// or, before anything is touched, if config.yaml or the data files are others than provenance.json
+// says (Error(bad_config) if another computation is asked for); Error(cannot_write) while another
+// process works in the folder. What else differs (machine, threads, program) is one warning.
 ExitCode resume_training(const std::string& folder, const std::vector<std::string>& command,
                          const RunControl& control, RunView& view);
 
 // Evaluates saved weights on the test set and training sample of the run they belong to. `path` is
 // a run folder, or in it a checkpoint, `checkpoints/best` or `latest`, or a weights file. Images
 // are normalised with the weights' constants and taken in pieces as in that run, whatever the
-// overrides say of data and batch size: the same images give the same bits.
+// overrides say of data and batch size: the same images give the same bits. Where training images
+// are missing, weights with such constants are evaluated on the test set alone, with a warning.
 struct RunEvaluation {
-  Evaluation train_sample;
+  std::optional<Evaluation> train_sample;
   Evaluation test;
   std::string weights;
 };

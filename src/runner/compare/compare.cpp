@@ -19,14 +19,32 @@ namespace fs = std::filesystem;
 
 // --- reading ----------------------------------------------------------------------------------
 
+// Where runs are, and what was left out on the way there.
+std::vector<std::string> folders_of(const CompareOptions& options,
+                                    std::vector<std::string>& warnings) {
+  if (options.bad_runs == BadRuns::refuse) return runs_in_order(options.paths);
+  std::vector<std::string> problems;
+  std::vector<std::string> folders = runs_in_order(options.paths, &problems);
+  if (folders.empty()) fail(ExitCode::missing_input, "{}", problems.front());
+  for (const std::string& problem : problems) warnings.push_back("left out: " + problem);
+  return folders;
+}
+
+// The advice to leave it out, which was taken, is no part of why.
+std::string without_advice(std::string message) {
+  if (message.ends_with(kSkipAdvice)) message.resize(message.size() - kSkipAdvice.size());
+  return message;
+}
+
 std::vector<ComparedRun> read_runs(const CompareOptions& options,
                                    std::vector<std::string>& warnings) {
   std::vector<ComparedRun> runs;
   std::set<std::string> seen;
   std::map<std::string, std::string> digests;
-  for (const std::string& folder : runs_in_order(options.paths)) {
-    std::error_code ignored;
-    if (!seen.insert(fs::canonical(folder, ignored).string()).second) {
+  for (const std::string& folder : folders_of(options, warnings)) {
+    std::error_code error;
+    const std::string whole = fs::canonical(folder, error).string();
+    if (!seen.insert(error ? folder : whole).second) {
       warnings.push_back(fmt::format("run {} was given twice and is counted once", folder));
       continue;
     }
@@ -39,10 +57,9 @@ std::vector<ComparedRun> read_runs(const CompareOptions& options,
         warnings.push_back(fmt::format("run {} is a copy of {} (the same metrics) and is left out",
                                        folder, other->second));
       }
-    } catch (const Error& error) {
+    } catch (const Error& bad) {
       if (options.bad_runs == BadRuns::refuse) throw;
-      const std::string message = error.what();
-      warnings.push_back("left out: " + message.substr(0, message.rfind(';')));
+      warnings.push_back("left out: " + without_advice(bad.what()));
     }
   }
   if (runs.empty()) fail(ExitCode::bad_data, "no run is left to compare: all are bad");

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "../layer_report.h"
 #include "compare_groups.h"
 #include <dropmuon/core/error.h>
 
@@ -165,6 +166,10 @@ void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::st
           "undone steps are in the seconds and FLOPs, not in the steps", warnings);
   warn_of(runs, &ComparedRun::skipped_steps, "left out a step",
           "such a step counts, but moved no weight", warnings);
+  std::vector<std::pair<std::string, std::string>> idle;
+  for (const ComparedRun& run : runs) idle.emplace_back("run " + run.folder, run.idle_layers);
+  const std::string line = idle_layers_of(idle);
+  if (!line.empty()) warnings.push_back(line);
 }
 
 void warn_of_short_misses(Comparison& comparison) {

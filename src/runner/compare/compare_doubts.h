@@ -29,7 +29,7 @@ void check_machines(const std::vector<ComparedRun>& runs, MixedMachines mixed, C
 // Of data files that are not the official ones.
 void warn_of_data(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings);
 
-// Of skipped steps and of returns to a checkpoint.
+// Of skipped steps, of returns to a checkpoint, and of layers that took no part.
 void warn_of_accidents(const std::vector<ComparedRun>& runs, std::vector<std::string>& warnings);
 
 // Of misses that had less time than a run of another group needed: faster steps make such misses of

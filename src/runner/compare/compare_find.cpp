@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,21 +31,62 @@ bool is_run_folder(const fs::path& folder) {
   return marks >= 2;
 }
 
-void collect(const fs::path& folder, int depth, std::vector<std::string>& found) {
-  if (is_run_folder(folder)) {
-    found.push_back(folder.string());
-    return;
+// Runs, and what could not be looked into, where a list for that is given.
+class Search {
+ public:
+  explicit Search(std::vector<std::string>* problems) : problems_(problems) {}
+  const std::vector<std::string>& found() const { return found_; }
+
+  void look_into(const fs::path& folder, int depth) {
+    try {
+      if (is_run_folder(folder)) {
+        found_.push_back(folder.string());
+        return;
+      }
+    } catch (const Error& error) {  // who knows what it is
+      problem(error.what());
+      return;
+    }
+    if (depth == 0) return;
+    std::error_code error;
+    fs::directory_iterator entries(folder, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+      if (is_folder(entries->path())) look_into(entries->path(), depth - 1);
+    }
+    if (error) problem(fmt::format("cannot look into {}: {}", folder.string(), error.message()));
   }
-  if (depth == 0) return;
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    std::error_code ignored;
-    if (entries->is_directory(ignored)) collect(entries->path(), depth - 1, found);
+
+  void problem(const std::string& line) {
+    if (problems_ == nullptr) fail(ExitCode::missing_input, "{}", line);
+    problems_->push_back(line);
   }
-  if (error) {
-    fail(ExitCode::missing_input, "cannot look into {}: {}", folder.string(), error.message());
+
+ private:
+  // A link to nowhere, or in a circle, is none; what may not be looked at could be one.
+  bool is_folder(const fs::path& path) {
+    std::error_code error;
+    const bool yes = fs::is_directory(path, error);
+    const bool is_none = error == std::errc::no_such_file_or_directory ||
+                         error == std::errc::too_many_symbolic_link_levels;
+    if (error && !is_none) {
+      problem(fmt::format("cannot look at {}: {}", path.string(), error.message()));
+    }
+    return yes;
   }
+
+  std::vector<std::string> found_;
+  std::vector<std::string>* problems_;
+};
+
+// "" if there is such a folder.
+std::string why_no_folder(const std::string& path) {
+  std::error_code ignored;
+  try {
+    if (FileSystem::real().exists(path) && fs::is_directory(path, ignored)) return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return fmt::format("no folder {}; expected run folders or folders of runs", one_line(path));
 }
 
 // --- the order of a sweep's runs ----------------------------------------------------------------
@@ -93,10 +135,13 @@ std::size_t place_of(const std::string& name, const LabelPlaces& places) {
 
 }  // namespace
 
-std::vector<std::string> runs_in_order(const std::vector<std::string>& paths) {
+std::vector<std::string> runs_in_order(const std::vector<std::string>& paths,
+                                       std::vector<std::string>* problems) {
   std::vector<std::string> folders;
   for (const std::string& path : paths) {
-    for (std::string& folder : find_run_folders(path)) folders.push_back(std::move(folder));
+    for (std::string& folder : find_run_folders(path, problems)) {
+      folders.push_back(std::move(folder));
+    }
   }
   std::map<fs::path, std::vector<std::size_t>> together;  // by the folder that they are in
   std::vector<std::string> names;
@@ -118,18 +163,22 @@ std::vector<std::string> runs_in_order(const std::vector<std::string>& paths) {
   return ordered;
 }
 
-std::vector<std::string> find_run_folders(const std::string& path) {
-  std::error_code ignored;
-  if (!FileSystem::real().exists(path) || !fs::is_directory(path, ignored)) {
-    fail(ExitCode::missing_input, "no folder {}; expected run folders or folders of runs",
-         one_line(path));
+std::vector<std::string> find_run_folders(const std::string& path,
+                                          std::vector<std::string>* problems) {
+  Search search(problems);
+  const std::string missing = why_no_folder(path);
+  if (!missing.empty()) {
+    search.problem(missing);
+    return {};
   }
-  std::vector<std::string> found;
   fs::path folder(path);
   if (!folder.has_filename()) folder = folder.parent_path();  // "runs/a/"
-  collect(folder, kDepth, found);
-  if (found.empty()) {
-    fail(ExitCode::missing_input, "no run in {}, down to {} folders deep", one_line(path), kDepth);
+  const std::size_t before = problems == nullptr ? 0 : problems->size();
+  search.look_into(folder, kDepth);
+  std::vector<std::string> found = search.found();
+  const bool is_told = problems != nullptr && problems->size() > before;
+  if (found.empty() && !is_told) {
+    search.problem(fmt::format("no run in {}, down to {} folders deep", one_line(path), kDepth));
   }
   std::sort(found.begin(), found.end());
   return found;

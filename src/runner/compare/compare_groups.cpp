@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "../config/config_schema.h"
 #include "../config/config_text.h"
@@ -18,10 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 // Settings that do not decide what a run computes; other data files are a warning of their own.
-bool tells_runs_apart(const std::string& key) {
+bool counts_in(const ComparedRun& run, const std::string& key) {
   if (key == "seed" || key == "threads") return false;
   const ConfigKey* declared = config_schema().find_key(key);
-  return declared == nullptr || declared->enters == Enters::computation;
+  return declared == nullptr ||
+         enters_computation(*declared, value_of(run, "train.non_finite.policy"));
 }
 
 // Keys in the order of the schema, whose values are not the same in all runs.
@@ -30,6 +32,7 @@ std::vector<std::string> differing_keys(const std::vector<ComparedRun>& runs) {
   std::vector<std::string> order;
   for (const ComparedRun& run : runs) {
     for (const auto& [key, value] : run.settings) {
+      if (!counts_in(run, key)) continue;
       auto [entry, added] = values.try_emplace(key);
       if (added) order.push_back(key);
       entry->second.first.insert(value);
@@ -39,8 +42,9 @@ std::vector<std::string> differing_keys(const std::vector<ComparedRun>& runs) {
   std::vector<std::string> differing;
   for (const std::string& key : order) {
     const auto& [seen, count] = values[key];
-    const bool same = seen.size() == 1 && count == runs.size();
-    if (!same && tells_runs_apart(key)) differing.push_back(key);
+    const auto could = std::count_if(runs.begin(), runs.end(),
+                                     [&](const ComparedRun& run) { return counts_in(run, key); });
+    if (seen.size() > 1 || std::cmp_less(count, could)) differing.push_back(key);
   }
   return differing;
 }
@@ -82,8 +86,8 @@ std::vector<ComparedGroup> make_groups(std::vector<ComparedRun> runs) {
   for (ComparedRun& run : runs) {
     std::string label;
     for (const std::string& key : keys) {
-      const std::string value = value_of(run, key);
-      if (value.empty()) continue;  // a key of a section that is null in this run
+      const std::string value = counts_in(run, key) ? value_of(run, key) : "";
+      if (value.empty()) continue;  // also a key of a section that is null in this run
       label += fmt::format("{}{}={}", label.empty() ? "" : " ", key, value);
     }
     if (keys.empty()) label = groups.empty() ? run.name : groups.front().label;

@@ -9,6 +9,7 @@
 
 #include "../config/config_schema.h"
 #include "../config/config_text.h"
+#include "../layer_report.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/sha256.h>
@@ -23,8 +24,7 @@ using Json = nlohmann::json;
 
 [[noreturn]] void fail_run(const std::string& folder, const std::string& file,
                            const std::string& what) {
-  fail(ExitCode::bad_data, "bad run folder {}: {}: {}; --skip-bad leaves it out", folder, file,
-       what);
+  fail(ExitCode::bad_data, "bad run folder {}: {}: {}{}", folder, file, what, kSkipAdvice);
 }
 
 // Reads the files of one folder and blames them.
@@ -271,6 +271,9 @@ void RunReader::read_summary() {
   demand("test/accuracy", run_.final_accuracy);
   run_.rollbacks = count_at(file, json, "rollbacks");
   run_.skipped_steps = count_at(file, json, "skipped_steps");
+  const std::optional<std::string> idle = idle_layers_in(json);
+  if (!idle) bad(file, "no lists of layers 'unmoved_layers', 'silent_layers', 'layer_updates'");
+  run_.idle_layers = *idle;
   if (!run_.own_target || !json.contains("target/step")) return;
   const double step =
       costs_to_target(run_, *run_.own_target)[static_cast<std::size_t>(Cost::steps)];

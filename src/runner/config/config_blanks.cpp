@@ -2,6 +2,7 @@
 // Letters that nobody sees. YAML takes them for letters like any other, so that a pasted line means
 // something else than it shows, and the parser's complaint points elsewhere.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -11,27 +12,6 @@
 
 namespace dropmuon {
 namespace {
-
-struct Letter {
-  std::uint32_t code = 0;
-  std::size_t size = 1;
-};
-
-// The text is valid UTF-8.
-Letter letter_at(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
-  const std::size_t size = byte(0) < 0x80 ? 1 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
-  std::uint32_t code = size == 1 ? byte(0) : byte(0) & (0xFFU >> (size + 1));
-  for (std::size_t k = 1; k < size; ++k) code = code << 6 | (byte(k) & 0x3FU);
-  return {code, size};
-}
-
-// Spaces of other widths, no-break ones, and marks without any width.
-bool is_unseen(std::uint32_t code) {
-  return code == 0xA0 || code == 0xAD || code == 0x1680 || code == 0x180E ||
-         (code >= 0x2000 && code <= 0x200F) || (code >= 0x2028 && code <= 0x202F) ||
-         (code >= 0x205F && code <= 0x2064) || code == 0x3000 || code == 0xFEFF;
-}
 
 // Follows quotes and comments through a text, letter by letter.
 class Quotes {
@@ -89,6 +69,35 @@ class Quotes {
 };
 
 }  // namespace
+
+// By Unicode 15: separators (Zs, Zl, Zp), controls (Cc), format characters (Cf) but for those that
+// are drawn (Arabic number signs and their like), what renderers leave out by default, and the
+// Braille pattern without a dot.
+bool is_unseen(std::uint32_t code) {
+  struct Range {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  static constexpr std::array kRanges = {
+      Range{0x80, 0xA0},       Range{0xAD, 0xAD},       Range{0x34F, 0x34F},
+      Range{0x61C, 0x61C},     Range{0x115F, 0x1160},   Range{0x1680, 0x1680},
+      Range{0x17B4, 0x17B5},   Range{0x180B, 0x180F},   Range{0x2000, 0x200F},
+      Range{0x2028, 0x202F},   Range{0x205F, 0x206F},   Range{0x2800, 0x2800},
+      Range{0x3000, 0x3000},   Range{0x3164, 0x3164},   Range{0xFE00, 0xFE0F},
+      Range{0xFEFF, 0xFEFF},   Range{0xFFA0, 0xFFA0},   Range{0xFFF0, 0xFFFB},
+      Range{0x13430, 0x1343F}, Range{0x1BCA0, 0x1BCA3}, Range{0x1D173, 0x1D17A},
+      Range{0xE0000, 0xE0FFF}};
+  return std::any_of(kRanges.begin(), kRanges.end(),
+                     [&](const Range& range) { return range.first <= code && code <= range.last; });
+}
+
+Letter letter_at(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
+  const std::size_t size = byte(0) < 0x80 ? 1 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
+  std::uint32_t code = size == 1 ? byte(0) : byte(0) & (0xFFU >> (size + 1));
+  for (std::size_t k = 1; k < size; ++k) code = code << 6 | (byte(k) & 0x3FU);
+  return {code, size};
+}
 
 void check_blanks(std::string_view text) {
   Quotes quotes;

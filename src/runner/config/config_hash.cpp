@@ -21,11 +21,21 @@ void complete(RunConfig& defaults, const ConfigSection* section) {
 
 }  // namespace
 
+bool enters_computation(const ConfigKey& key, const std::string& policy) {
+  return key.enters == Enters::computation ||
+         (key.enters == Enters::rollbacks && policy == "rollback");
+}
+
+bool enters_computation(const ConfigKey& key, const RunConfig& config) {
+  const NonFinite policy = config.experiment.train.non_finite.policy;
+  return enters_computation(key, policy == NonFinite::rollback ? "rollback" : "");
+}
+
 std::string config_hash(const RunConfig& config) {
   const ConfigSchema& schema = config_schema();
   std::vector<std::string> lines;
   for (const ConfigKey& key : schema.keys()) {
-    if (key.enters == Enters::nothing) continue;
+    if (!enters_computation(key, config)) continue;
     const ConfigSection* section = schema.find_section(parent_path(key.path));
     if (section != nullptr && section->present && !section->present(config)) continue;
     RunConfig defaults;

@@ -33,6 +33,12 @@ inline ConfigKey beside(ConfigKey key) {
   return key;
 }
 
+// One that decides nothing either, unless the run may go back to a state that was saved.
+inline ConfigKey beside_rollbacks(ConfigKey key) {
+  key.enters = Enters::rollbacks;
+  return key;
+}
+
 // Integers, and optional ones that may be null.
 template <typename Access>
 ConfigKey integer_key(std::string path, IntegerRange range, std::string help, Access access) {
@@ -93,7 +99,7 @@ ConfigKey text_key(std::string path, TextRule rule, std::string help, Access acc
   auto read = [rule, access](RunConfig& config, const YamlNode& node) {
     std::string text = read_text(node);
     const std::string error = rule.error(text);
-    if (!error.empty()) throw TextError(node.at, error);
+    if (!error.empty()) throw TextError(node.at, with_unseen_named(error));
     access(config) = std::move(text);
   };
   auto print = [access](const RunConfig& config) { return print_text(access(config)); };

@@ -107,7 +107,11 @@ void apply_override(RunConfig& config, const Override& item) {
       return;
     }
     const ConfigKey* key = schema.find_key(item.path);
-    if (key == nullptr) fail_override(item, unknown_override(item.path));
+    if (key == nullptr) {
+      check_config_text(item.path, TextSource::command_line);
+      check_blanks(item.path);
+      fail_override(item, unknown_override(item.path));
+    }
     const YamlNode node =
         key->syntax == OverrideSyntax::text ? text_value(item.value) : parse_value(item.value);
     const ConfigSection* parent = schema.find_section(parent_path(item.path));

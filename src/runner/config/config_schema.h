@@ -14,8 +14,9 @@
 namespace dropmuon {
 
 // Whether a key decides what is computed, and so belongs to config_hash(), or only where it is
-// written and how often.
-enum class Enters { computation, nothing };
+// written and how often. rollbacks: it decides when something is saved or looked at, and so, with
+// train.non_finite.policy rollback alone, when a run goes back, and to which state.
+enum class Enters { computation, rollbacks, nothing };
 
 // What stands behind `=` in an override: YAML, or a text as it is.
 enum class OverrideSyntax { yaml, text };
@@ -59,6 +60,11 @@ class ConfigSchema {
 };
 
 const ConfigSchema& config_schema();
+
+// Whether the key decides what a run of this configuration computes.
+bool enters_computation(const ConfigKey& key, const RunConfig& config);
+// The same of a run whose train.non_finite.policy is `policy`.
+bool enters_computation(const ConfigKey& key, const std::string& policy);
 
 // Whether a document is a sweep's: those have a base, of their own or in their cases, and
 // configurations have neither key.

@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "../run_hint.h"
 #include <dropmuon/core/error.h>
-#include <dropmuon/core/text.h>
 
 namespace dropmuon {
 namespace {
@@ -59,13 +59,20 @@ std::string_view source_line(std::string_view text, int line) {
   return text;
 }
 
-// One entry per character, with '?' for bytes that a terminal should not be sent.
-std::vector<std::string> printable_characters(std::string_view line) {
+enum class Unseen { as_they_are, named };
+
+// One entry per character, with '?' for what a terminal should not be sent.
+std::vector<std::string> printable_characters(std::string_view line,
+                                              Unseen unseen = Unseen::as_they_are) {
   std::vector<std::string> characters;
   for (std::size_t i = 0; i < line.size();) {
     const std::size_t length = utf8_length(line, i);
     if (length == 0 || line[i] == '\n' || is_control(line, i)) {
       characters.emplace_back("?");
+    } else if (unseen == Unseen::named && is_unseen(letter_at(line, i).code)) {
+      characters.push_back(fmt::format("<U+{:04X}>", letter_at(line, i).code));
+    } else if (letter_at(line, i).code >= 0x80 && letter_at(line, i).code < 0xA0) {
+      characters.emplace_back("?");  // terminals have commands of one such letter
     } else {
       characters.emplace_back(line[i] == '\t' ? " " : line.substr(i, length));
     }
@@ -74,24 +81,17 @@ std::vector<std::string> printable_characters(std::string_view line) {
   return characters;
 }
 
-// Whoever gives a run's folder wants to go on with it, or its configuration.
-std::string run_folder_hint(const std::string& path) {
-  std::error_code ignored;
-  const std::string config = (std::filesystem::path(path) / "config.yaml").string();
-  if (!std::filesystem::is_regular_file(config, ignored)) return "";
-  return fmt::format(
-      " of a run: `dropmuon train --resume {}` goes on with it, and {} is its "
-      "configuration",
-      shell_quoted(path), config);
-}
-
 }  // namespace
 
 std::string read_config_text(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     fail(ExitCode::missing_input, "{}: expected a config file, found a folder{}", path,
-         run_folder_hint(path));
+         hint_for_config(path));
+  }
+  if (is_of_a_run(path)) {
+    fail(ExitCode::bad_config, "{}: expected a config file, found a file of a run{}", path,
+         hint_for_config(path));
   }
   if (path.ends_with(".safetensors")) {
     fail(ExitCode::bad_config,
@@ -146,10 +146,16 @@ void check_config_text(std::string_view text, TextSource source) {
 }
 
 std::string one_line(std::string_view text) {
-  const std::vector<std::string> characters = printable_characters(text);
+  const std::vector<std::string> characters = printable_characters(text, Unseen::named);
   std::string out;
   for (std::size_t i = 0; i < std::min(characters.size(), kShownWord); ++i) out += characters[i];
   return characters.size() > kShownWord ? out + "..." : out;
+}
+
+std::string with_unseen_named(std::string_view message) {
+  std::string out;
+  for (const std::string& letter : printable_characters(message, Unseen::named)) out += letter;
+  return out;
 }
 
 std::string message_at(const std::string& path, std::string_view text, const TextError& error) {

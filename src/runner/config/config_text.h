@@ -3,6 +3,7 @@
 // able to show one of its places in an error message.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,12 +37,24 @@ enum class TextSource { file, command_line };
 // Throws TextError for invalid UTF-8, control characters and tabs used as indentation.
 void check_config_text(std::string_view text, TextSource source = TextSource::file);
 
+// A letter of valid UTF-8, and whether nobody sees it: it looks like a blank, or like nothing.
+struct Letter {
+  std::uint32_t code = 0;
+  std::size_t size = 1;  // in bytes
+};
+Letter letter_at(std::string_view text, std::size_t i);
+bool is_unseen(std::uint32_t code);
+
 // Throws TextError for letters that look like a blank, or like nothing, and are none to YAML
 // (no-break spaces, as web pages and word processors have them) outside of quotes and comments.
 void check_blanks(std::string_view text);
 
-// A user's text as part of a message: one line, clipped, nothing that a terminal would obey.
+// A user's text as part of a message: one line, clipped, nothing that a terminal would obey;
+// letters that nobody sees as <U+00A0>.
 std::string one_line(std::string_view text);
+
+// A message that quotes such a text as it was: the same without the clipping.
+std::string with_unseen_named(std::string_view message);
 
 // "file:line:column: message", the source line and a caret below the place.
 std::string message_at(const std::string& path, std::string_view text, const TextError& error);

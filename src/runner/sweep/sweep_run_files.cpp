@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../layer_report.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_lock.h>
 #include <dropmuon/runner/run_folder.h>
@@ -71,6 +72,18 @@ void update_progress(JobReport& job) {
     return !accuracy;
   });
   if (speed) job.images_per_second = speed;
+}
+
+std::string idle_layers_in_jobs(const std::vector<JobReport>& jobs) {
+  std::vector<std::pair<std::string, std::string>> idle;
+  for (const JobReport& job : jobs) {
+    if (!is_finished(job.state)) continue;
+    std::ifstream file(job.folder + "/summary.json", std::ios::binary);
+    const auto summary = nlohmann::json::parse(file, nullptr, false);
+    if (!summary.is_object()) continue;  // compare says what is wrong with it
+    idle.emplace_back(job.label, idle_layers_in(summary).value_or(""));
+  }
+  return idle_layers_of(idle);
 }
 
 std::int64_t StepPlanner::steps(const RunConfig& config) {

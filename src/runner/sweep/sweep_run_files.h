@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include <dropmuon/runner/sweep_run.h>
 
@@ -17,6 +18,9 @@ JobState stored_state(const std::string& folder);
 // Step, epoch, accuracy and speed, from the last lines of metrics.jsonl; what they do not tell
 // stays as it is.
 void update_progress(JobReport& job);
+
+// Layers that took no part, of the finished ones, in a line; "" if all did.
+std::string idle_layers_in_jobs(const std::vector<JobReport>& jobs);
 
 // How many steps a job will take, by the headers of its data files, which jobs share.
 class StepPlanner {

@@ -58,6 +58,7 @@ SweepResult Scheduler::run() {
     std::this_thread::sleep_for(kPoll);
   }
   update_times();
+  report_.idle_layers = idle_layers_in_jobs(report_.jobs);
   return {.end = end_, .report = report_};
 }
 
