@@ -6,11 +6,13 @@
 #include <csignal>
 #include <initializer_list>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <unistd.h>
 
 #include "print.h"
+#include <dropmuon/core/error.h>
 
 namespace dropmuon {
 namespace {
@@ -79,7 +81,12 @@ void answer_signals(SecondRequest second) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) set_disposition(signal, SIG_DFL);
   set_disposition(SIGPIPE, SIG_IGN);  // and writing says EPIPE
-  std::thread(wait_and_answer, signals, second).detach();
+  try {
+    std::thread(wait_and_answer, signals, second).detach();
+  } catch (const std::system_error& error) {
+    fail(ExitCode::no_device, "cannot start a thread: {}; `ulimit -u` shows how many may run",
+         error.what());
+  }
 }
 
 void ignore_file_size_signal() { set_disposition(SIGXFSZ, SIG_IGN); }

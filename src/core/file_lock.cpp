@@ -10,15 +10,13 @@
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_lock.h>
+#include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 
 namespace dropmuon {
 namespace {
 
-bool says_no_locks(int error) {
-  return error == ENOSYS || error == EOPNOTSUPP || error == ENOTSUP || error == ENOLCK ||
-         error == EINVAL;
-}
+bool says_no_locks(int error) { return is_unsupported(error) || error == ENOLCK || error == EBADF; }
 
 }  // namespace
 

@@ -86,7 +86,8 @@ void FileSystem::sync_folder(const std::string& path) {
   const int file =
       retried([&] { return sys_open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
   // A folder that one may write into but not read cannot be opened, and so not be synced.
-  if (file < 0 && (is_unsupported(errno) || errno == EACCES || errno == EPERM)) return;
+  if (file < 0 && (is_unsupported(errno) || errno == EACCES || errno == EPERM || errno == EISDIR))
+    return;
   if (file < 0) cannot_change("sync folder", path);
   // EBADF: some (CIFS, FUSE) want a descriptor that can be written, which a folder's never is.
   const bool good =
@@ -233,7 +234,10 @@ int FileSystem::sys_list(const char* path, std::vector<std::string>* names) {
 }
 
 bool is_unsupported(int error) {
-  return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP;
+  constexpr int kKernelNotSupported =
+      524;  // its own word, which NFS and stacked file systems let out
+  return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP ||
+         error == kKernelNotSupported;
 }
 
 bool is_replacement(const std::string& name) {

@@ -21,8 +21,13 @@ PathText refused(const std::string& text, const std::string& why) {
 }  // namespace
 
 PathText expand_path(const std::string& text) {
-  if (text.size() > 1 && text[0] == '$' && (text[1] == '{' || is_name_letter(text[1]))) {
-    return refused(text, "variables of a shell are not expanded here");
+  // "./$NAME" is said to be meant as it stands.
+  for (std::size_t at = text.find('$'); at != std::string::npos && !text.starts_with("./");
+       at = text.find('$', at + 1)) {
+    const char next = at + 1 < text.size() ? text[at + 1] : ' ';
+    if (next == '{' || next == '(' || is_name_letter(next)) {
+      return refused(text, "variables of a shell are not expanded here");
+    }
   }
   if (!text.starts_with('~')) return {.path = text, .problem = ""};
   if (text.size() > 1 && text[1] != '/') return refused(text, "~USER is not expanded here");

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -57,7 +58,11 @@ class Watcher {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);  // which the thread inherits
-    std::thread([this] { watch(); }).detach();
+    try {
+      std::thread([this] { watch(); }).detach();
+    } catch (const std::system_error&) {  // no more threads: pauses are not noticed
+      watched_ = false;
+    }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     // A child has no such thread, and goes by the plain clock.
     pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },

@@ -2,6 +2,7 @@
 #include "resume_check.h"
 
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -41,12 +42,17 @@ std::string value_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// What changes no bit.
+bool is_of_no_account(const std::string& fact) {
+  return fact == "host" || fact == "binding" || fact == "waiting";
+}
+
 // "threads: 2 then, 4 now" for each fact that both have and that differs.
 void compare_facts(const std::string& name, const Json& then, const Json& now,
                    std::vector<std::string>& differences) {
   if (then.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
-      if (key != "host" && then.contains(key)) {
+      if (!is_of_no_account(key) && then.contains(key)) {
         compare_facts(key, then.at(key), value, differences);
       }
     }
@@ -56,12 +62,7 @@ void compare_facts(const std::string& name, const Json& then, const Json& now,
   }
 }
 
-std::string short_hash(const std::string& hash) { return hash.substr(0, 12); }
-
-}  // namespace
-
-std::optional<RecordedData> recorded_data(const std::string& folder) {
-  const Json json = read_json(folder + "/provenance.json");
+std::optional<RecordedData> data_noted_in(const Json& json) {
   if (!json.is_object() || !json.contains("data") || !json["data"].is_object()) return std::nullopt;
   RecordedData recorded;
   const Json& data = json["data"];
@@ -70,6 +71,24 @@ std::optional<RecordedData> recorded_data(const std::string& folder) {
     for (const auto& [name, hash] : data["sha256"].items()) {
       if (hash.is_string()) recorded.sha256[name] = hash.get<std::string>();
     }
+  }
+  return recorded;
+}
+
+std::string short_hash(const std::string& hash) { return hash.substr(0, 12); }
+
+}  // namespace
+
+// Where the first process's notes are gone or damaged, the first of the resumes that has some.
+std::optional<RecordedData> recorded_data(const std::string& folder) {
+  std::optional<RecordedData> recorded = data_noted_in(read_json(folder + "/provenance.json"));
+  const std::string resumes = folder + "/provenance_resume.jsonl";
+  if ((recorded && !recorded->sha256.empty()) || !FileSystem::real().exists(resumes))
+    return recorded;
+  std::istringstream lines(FileSystem::real().read_file(resumes));
+  for (std::string line; std::getline(lines, line);) {
+    const auto noted = data_noted_in(Json::parse(line, nullptr, false));
+    if (noted && !noted->sha256.empty()) return noted;
   }
   return recorded;
 }

@@ -131,7 +131,13 @@ void take_initial_weights(Setup& setup, const Experiment& experiment) {
   setup.initial = read_weights(*experiment.train.init_from);
   set_weights(setup.initial->tensors, setup.initial->source, setup.trainer->network(),
               *setup.backend);
-  if (!setup.initial->normalization) return;
+  if (!setup.initial->normalization) {
+    log::warning(
+        "{} does not say how its images were normalised: as these training images are, which may "
+        "be wrong",
+        setup.initial->source);
+    return;
+  }
   const Normalization measured = setup.trainer->normalization();
   setup.trainer->set_normalization(*setup.initial->normalization, setup.initial->source);
   if (setup.trainer->normalization() == measured) return;
@@ -310,7 +316,10 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
   // A run that has begun keeps its folder as it is until its configuration and data are found here.
   require_same_config(folder.path(), folder.config_hashes());
   std::optional<Dataset> data;
-  if (std::filesystem::exists(folder.file("provenance.json"))) {
+  const auto is_there = [&](const char* name) {
+    return std::filesystem::exists(folder.file(name));
+  };
+  if (is_there("provenance.json") || is_there("checkpoints")) {
     data = load_dataset(config.experiment.data);
     require_same_data(folder.path(), *data);
   }

@@ -45,7 +45,8 @@ bool any_run(const Sandbox& sandbox) {
 TEST_CASE("train, resume and sweep work where locks, fsync or free space are not known") {
   if (skipped()) return;
   const std::string answers = GENERATE(  // ENOSYS, ENOTSUP, ENOLCK, EINVAL; EBADF
-      "ODD_FLOCK=38 ODD_FSYNC_FOLDER=95", "ODD_FLOCK=95 ODD_FSYNC_FOLDER=38 ODD_STATVFS=zero",
+      "ODD_FLOCK=38 ODD_FSYNC_FOLDER=95", "ODD_FLOCK=9 ODD_FSYNC_FOLDER=524",
+      "ODD_FLOCK=95 ODD_FSYNC_FOLDER=38 ODD_STATVFS=zero",
       "ODD_FLOCK=37 ODD_FSYNC_FOLDER=9 ODD_FSYNC_FILE=22",
       "ODD_FLOCK=22 ODD_FSYNC_FOLDER=22 ODD_FSYNC_FILE=38 ODD_STATVFS=38");
   CAPTURE(answers);

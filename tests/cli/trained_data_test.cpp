@@ -54,6 +54,17 @@ std::string constants_of(const std::string& weights) {
   return begin == std::string::npos ? "" : text.substr(begin, text.find('}', begin) - begin);
 }
 
+void drop_constants(const std::string& weights) {
+  std::string bytes = Sandbox::read(weights);
+  for (const char* key :
+       {"normalization.mean", "normalization.inverse_std", "normalization.crc32c"}) {
+    const std::size_t at = bytes.find(key);
+    REQUIRE(at != std::string::npos);
+    bytes[at] = 'x';
+  }
+  std::ofstream(weights, std::ios::binary) << bytes;
+}
+
 }  // namespace
 
 TEST_CASE("eval normalises as in training, whatever the training images are now") {
@@ -136,14 +147,7 @@ TEST_CASE("weights without constants are evaluated with those of the images, and
   const Trained trained;
   const std::string weights = trained.run + "/weights.safetensors";
   const Json loss = trained.eval(trained.run).at("test/loss");
-  std::string bytes = Sandbox::read(weights);
-  for (const char* key :
-       {"normalization.mean", "normalization.inverse_std", "normalization.crc32c"}) {
-    const std::size_t at = bytes.find(key);
-    REQUIRE(at != std::string::npos);
-    bytes[at] = 'x';
-  }
-  std::ofstream(weights, std::ios::binary) << bytes;
+  drop_constants(weights);
   CHECK(trained.eval(trained.run).at("test/loss") == loss);
   CHECK_THAT(run_program("eval " + trained.run).output, !Catch::Contains("warning"));
   write_idx_set(trained.sandbox / "other/mnist", {.brighter = 90});
@@ -206,6 +210,53 @@ TEST_CASE("a run that noted no hashes goes on with a warning") {
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.output, Catch::Contains("warning: " + trained.run +
                                              ": no SHA-256 of the data files was noted"));
+}
+
+TEST_CASE("a run whose first notes are gone is held to those of its resumes, else a warning") {
+  const Trained trained;
+  const std::string notes = trained.run + "/provenance.json";
+  trained.set_status("stopped");
+  REQUIRE(run_program("train -q --resume " + trained.run).code == 0);
+  write_idx_set(trained.sandbox / "data/mnist", {.brighter = 90});
+  for (const std::string text : {"", "{\"data\": 5}", "no JSON"}) {
+    fs::remove(notes);
+    if (!text.empty()) std::ofstream(notes) << text;
+    trained.set_status("stopped");
+    const Outcome outcome = run_program("train --resume " + trained.run);
+    CAPTURE(text, outcome.output);
+    CHECK(outcome.code == 65);
+    CHECK_THAT(outcome.output, Catch::Contains("put the old ones back"));
+  }
+  fs::remove(notes);
+  fs::remove(trained.run + "/provenance_resume.jsonl");
+  const Outcome outcome = run_program("train --resume " + trained.run);
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, Catch::Contains("no SHA-256 of the data files was noted"));
+}
+
+TEST_CASE("weights without constants are gone on from with a warning") {
+  const Trained trained;
+  const std::string words = "does not say how its images were normalised: as these";
+  const std::string command = "train " + trained.config() +
+                              " runs_dir=" + (trained.sandbox / "next") +
+                              " train.max_steps=1 train.init_from=" + trained.run;
+  CHECK_THAT(run_program(command).output, !Catch::Contains(words));
+  drop_constants(trained.run + "/weights.safetensors");
+  const Outcome outcome = run_program(command);
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, Catch::Contains("warning: ") && Catch::Contains(words));
+}
+
+TEST_CASE("how threads wait and are bound is no other machine") {
+  const Trained trained;
+  trained.set_status("stopped");
+  const Outcome outcome = run_script("OMP_PROC_BIND=true OMP_WAIT_POLICY=active " + program() +
+                                     " train --resume " + trained.run);
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.output, !Catch::Contains("elsewhere"));
 }
 
 TEST_CASE("resume tells once what is different from the machine and program before") {

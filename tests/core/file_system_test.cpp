@@ -214,7 +214,7 @@ class OddFileSystem final : public FileSystem {
 
 TEST_CASE("what a kind of file system cannot do is no failure, what a disk refuses is one") {
   const Folder folder;
-  for (const int error : {EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS, EBADF}) {
+  for (const int error : {EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS, EBADF, 524}) {
     CAPTURE(error);
     OddFileSystem files;
     files.folder_fsync = error;
@@ -222,7 +222,7 @@ TEST_CASE("what a kind of file system cannot do is no failure, what a disk refus
     files.replace_file(folder / "file", "text");
     CHECK(files.read_file(folder / "file") == "text");
   }
-  for (const int error : {EACCES, EPERM, ENOTSUP, ENOSYS}) {
+  for (const int error : {EACCES, EPERM, ENOTSUP, ENOSYS, EISDIR}) {
     CAPTURE(error);
     OddFileSystem files;
     files.folder_open = error;

@@ -46,9 +46,12 @@ TEST_CASE("words for a shell are quoted where they must be") {
 }
 
 TEST_CASE("a path from the command line has its home folder, or is refused") {
-  CHECK(expanded_path("a/~b/$c") == "a/~b/$c");
+  CHECK(expanded_path("a/~b/c$") == "a/~b/c$");
+  CHECK(expanded_path("./a/$b") == "./a/$b");
   CHECK(expanded_path("./~b") == "./~b");
   CHECK(expanded_path("$") == "$");
   CHECK_THROWS_WITH(expanded_path("~b/c"), Catch::Contains("write the folder out"));
-  CHECK_THROWS_WITH(expanded_path("${B}/c"), Catch::Contains("write the folder out"));
+  for (const char* shell : {"${B}/c", "/scratch/$USER/runs", "runs/${B}", "$(pwd)/runs", "a/$1"}) {
+    CHECK_THROWS_WITH(expanded_path(shell), Catch::Contains("write the folder out"));
+  }
 }

@@ -27,6 +27,7 @@ constexpr std::size_t kCacheBytes = std::size_t{8} << 20;
 }  // namespace
 
 CpuBackend::CpuBackend(int threads) : team_(start_team(threads)), threads_(team_.threads) {
+  compute_in_full_precision();
   phase_start_ = Clock::now();
 }
 

@@ -29,6 +29,9 @@ void gemm(const Gemm& args);
 
 std::string onednn_version();
 
+// fp32 is fp32, whatever DNNL_DEFAULT_FPMATH_MODE would let oneDNN do with it.
+void compute_in_full_precision();
+
 // The widest instruction set that oneDNN uses here: the processor's, or what DNNL_MAX_CPU_ISA
 // allows.
 std::string instruction_set();

@@ -20,6 +20,8 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
+void compute_in_full_precision() { dnnl_set_default_fpmath_mode(dnnl_fpmath_mode_strict); }
+
 std::string instruction_set() {
   const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
   switch (isa) {
