@@ -25,7 +25,7 @@ PathText expand_path(const std::string& text) {
   for (std::size_t at = text.find('$'); at != std::string::npos && !text.starts_with("./");
        at = text.find('$', at + 1)) {
     const char next = at + 1 < text.size() ? text[at + 1] : ' ';
-    if (next == '{' || next == '(' || is_name_letter(next)) {
+    if (next == '{' || (next == '(' && at == 0) || is_name_letter(next)) {
       return refused(text, "variables of a shell are not expanded here");
     }
   }

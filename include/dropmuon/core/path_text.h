@@ -8,7 +8,8 @@ namespace dropmuon {
 
 // A leading `~/` or a lone `~` is $HOME, also where no shell has seen the text. What a shell would
 // have expanded too, and this program does not, is a problem and no folder of that name: ~user,
-// $NAME, ${NAME} and $(..), unless the text begins with ./ and so is meant as it stands.
+// $NAME and ${NAME} anywhere, $(..) at the start, unless the text begins with ./ and so is meant
+// as it stands.
 struct PathText {
   std::string path;
   std::string problem;  // one line; "": none
