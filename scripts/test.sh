@@ -53,7 +53,7 @@ build() {  # PRESET [TARGET...]
   local log="build/$1.log" start=$SECONDS code=0
   mkdir -p build
   rm -f "build/$1.junit.xml"  # of a run before
-  scripts/build.sh "$@" >"$log" 2>&1 || code=$?
+  { cmake --preset "$1" -DDROPMUON_UNITY_TESTS=ON && scripts/build.sh "$@"; } >"$log" 2>&1 || code=$?
   costs+=("$1:build=$((SECONDS - start))")
   [ "$code" -ne 0 ] || return 0
   tail -n 40 "$log"

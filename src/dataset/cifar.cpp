@@ -5,8 +5,6 @@
 namespace dropmuon {
 namespace {
 
-constexpr std::uint8_t kMaxLabel = 9;
-
 void planes_to_pixels(const std::uint8_t* planes, std::uint8_t* pixels) {
   constexpr int kPlane = kCifarImage.height * kCifarImage.width;
   for (int i = 0; i < kPlane; ++i) {

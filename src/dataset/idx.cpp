@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include <dropmuon/core/error.h>
+#include <dropmuon/dataset/dataset.h>
 #include <dropmuon/dataset/idx.h>
 
 namespace dropmuon {
@@ -11,7 +12,6 @@ namespace {
 constexpr std::uint32_t kImagesMagic = 0x00000803;  // unsigned bytes, three axes
 constexpr std::uint32_t kLabelsMagic = 0x00000801;  // unsigned bytes, one axis
 constexpr std::uint32_t kMaxSide = 1024;
-constexpr std::uint8_t kMaxLabel = 9;
 
 struct Header {
   std::uint32_t magic;

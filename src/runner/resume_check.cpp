@@ -14,31 +14,32 @@
 namespace dropmuon {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // Not an object: there is none that can be understood.
-Json read_json(const std::string& path) {
+OrderedJson read_json(const std::string& path) {
   FileSystem& files = FileSystem::real();
   if (!files.exists(path)) return nullptr;
-  return Json::parse(files.read_file(path), nullptr, false);
+  return OrderedJson::parse(files.read_file(path), nullptr, false);
 }
 
 // Of the process that worked there last: the last whole line of the resumes, or the first process.
-Json last_process(const std::string& folder) {
+OrderedJson last_process(const std::string& folder) {
   const std::string resumes = folder + "/provenance_resume.jsonl";
   if (FileSystem::real().exists(resumes)) {
     std::string text = FileSystem::real().read_file(resumes);
     text.resize(text.rfind('\n') + 1);  // a power cut may have torn the last one
     if (!text.empty()) {
       text.pop_back();
-      const Json json = Json::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
+      const OrderedJson json =
+          OrderedJson::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
       if (json.is_object()) return json;
     }
   }
   return read_json(folder + "/provenance.json");
 }
 
-std::string value_text(const Json& value) {
+std::string value_text(const OrderedJson& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -48,7 +49,7 @@ bool is_of_no_account(const std::string& fact) {
 }
 
 // "threads: 2 then, 4 now" for each fact that both have and that differs.
-void compare_facts(const std::string& name, const Json& then, const Json& now,
+void compare_facts(const std::string& name, const OrderedJson& then, const OrderedJson& now,
                    std::vector<std::string>& differences) {
   if (then.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
@@ -62,10 +63,10 @@ void compare_facts(const std::string& name, const Json& then, const Json& now,
   }
 }
 
-std::optional<RecordedData> data_noted_in(const Json& json) {
+std::optional<RecordedData> data_noted_in(const OrderedJson& json) {
   if (!json.is_object() || !json.contains("data") || !json["data"].is_object()) return std::nullopt;
   RecordedData recorded;
-  const Json& data = json["data"];
+  const OrderedJson& data = json["data"];
   if (data.contains("name") && data["name"].is_string()) recorded.dataset = data["name"];
   if (data.contains("sha256") && data["sha256"].is_object()) {
     for (const auto& [name, hash] : data["sha256"].items()) {
@@ -87,7 +88,7 @@ std::optional<RecordedData> recorded_data(const std::string& folder) {
     return recorded;
   std::istringstream lines(FileSystem::real().read_file(resumes));
   for (std::string line; std::getline(lines, line);) {
-    const auto noted = data_noted_in(Json::parse(line, nullptr, false));
+    const auto noted = data_noted_in(OrderedJson::parse(line, nullptr, false));
     if (noted && !noted->sha256.empty()) return noted;
   }
   return recorded;
@@ -133,7 +134,7 @@ void require_same_data(const std::string& folder, const Dataset& data) {
 }
 
 void require_same_config(const std::string& folder, const ConfigHashes& hashes) {
-  const Json json = read_json(folder + "/provenance.json");
+  const OrderedJson json = read_json(folder + "/provenance.json");
   const auto noted = [&](const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_string()
                ? json[key].get<std::string>()
@@ -154,8 +155,8 @@ void require_same_config(const std::string& folder, const ConfigHashes& hashes) 
 }
 
 void warn_if_elsewhere(const std::string& folder, const std::string& document) {
-  const Json then = last_process(folder);
-  const Json now = Json::parse(document);
+  const OrderedJson then = last_process(folder);
+  const OrderedJson now = OrderedJson::parse(document);
   std::vector<std::string> differences;
   for (const char* part : {"machine", "program"}) {
     if (then.is_object() && then.contains(part) && now.contains(part)) {
@@ -179,7 +180,7 @@ void note_provenance(const std::string& folder, const std::string& document) {
   const std::string path = folder + "/provenance_resume.jsonl";
   std::string lines = files.exists(path) ? files.read_file(path) : "";
   lines.resize(lines.rfind('\n') + 1);  // a power cut may have torn the last one
-  files.replace_file(path, lines + Json::parse(document).dump() + "\n");
+  files.replace_file(path, lines + OrderedJson::parse(document).dump() + "\n");
 }
 
 }  // namespace dropmuon

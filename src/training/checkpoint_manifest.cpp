@@ -12,19 +12,19 @@
 namespace dropmuon {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "dropmuon checkpoint";
 constexpr int kVersion = 1;
 
-Json to_json(const FileRecord& record) {
-  Json json = {{"name", record.name}, {"size", record.size}, {"sha256", record.sha256}};
-  Json& tensors = json["tensors_crc32c"] = Json::object();
+OrderedJson to_json(const FileRecord& record) {
+  OrderedJson json = {{"name", record.name}, {"size", record.size}, {"sha256", record.sha256}};
+  OrderedJson& tensors = json["tensors_crc32c"] = OrderedJson::object();
   for (const auto& [name, crc] : record.tensors) tensors[name] = crc;
   return json;
 }
 
-FileRecord to_record(const Json& json) {
+FileRecord to_record(const OrderedJson& json) {
   FileRecord record{json.at("name"), json.at("size"), json.at("sha256"), {}};
   for (const auto& [name, crc] : json.at("tensors_crc32c").items()) {
     record.tensors.emplace_back(name, crc.get<std::string>());
@@ -77,11 +77,11 @@ void verify_record(const FileRecord& record, const std::string& content,
 }
 
 std::string write_manifest(const Manifest& manifest) {
-  Json json = {{"format", kFormat},
-               {"version", kVersion},
-               {"step", manifest.step},
-               {"config_hash", manifest.config_hash}};
-  Json& files = json["files"] = Json::array();
+  OrderedJson json = {{"format", kFormat},
+                      {"version", kVersion},
+                      {"step", manifest.step},
+                      {"config_hash", manifest.config_hash}};
+  OrderedJson& files = json["files"] = OrderedJson::array();
   for (const FileRecord& record : manifest.files) files.push_back(to_json(record));
   json["manifest_sha256"] = sha256(json.dump());
   return json.dump(2) + "\n";
@@ -89,7 +89,7 @@ std::string write_manifest(const Manifest& manifest) {
 
 Manifest read_manifest(const std::string& text, const std::string& path) {
   const auto bad = [&](const std::string& what) { fail(ExitCode::bad_data, "{}: {}", path, what); };
-  const Json json = Json::parse(text, nullptr, false);
+  const OrderedJson json = OrderedJson::parse(text, nullptr, false);
   Manifest manifest;
   try {
     if (!json.is_object() || json.value("format", "") != kFormat) {
@@ -101,8 +101,8 @@ Manifest read_manifest(const std::string& text, const std::string& path) {
     }
     manifest.step = json.at("step");
     manifest.config_hash = json.at("config_hash");
-    for (const Json& file : json.at("files")) manifest.files.push_back(to_record(file));
-  } catch (const Json::exception&) {
+    for (const OrderedJson& file : json.at("files")) manifest.files.push_back(to_record(file));
+  } catch (const OrderedJson::exception&) {
     bad("an entry is missing or of the wrong type");
   }
   if (write_manifest(manifest) != text) bad("it does not match its own checksum");

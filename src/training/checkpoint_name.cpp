@@ -8,7 +8,7 @@
 namespace dropmuon {
 namespace {
 
-constexpr const char* kPrefix = "step_";
+constexpr const char* kStepPrefix = "step_";
 constexpr const char* kTemporary = ".tmp-";
 constexpr const char* kRetired = ".old-";
 
@@ -21,7 +21,7 @@ std::optional<std::int64_t> parse_number(const std::string& text) {
 
 }  // namespace
 
-std::string step_name(std::int64_t step) { return fmt::format("{}{:08}", kPrefix, step); }
+std::string step_name(std::int64_t step) { return fmt::format("{}{:08}", kStepPrefix, step); }
 
 std::string to_text(const CheckpointName& name) {
   if (name.stage == CheckpointStage::finished) return step_name(name.step);
@@ -30,8 +30,8 @@ std::string to_text(const CheckpointName& name) {
 }
 
 std::optional<CheckpointName> parse_checkpoint_name(const std::string& text) {
-  if (!text.starts_with(kPrefix)) return std::nullopt;
-  const std::size_t digits = std::string(kPrefix).size();
+  if (!text.starts_with(kStepPrefix)) return std::nullopt;
+  const std::size_t digits = std::string(kStepPrefix).size();
   const std::size_t dot = text.find('.');
   const auto step = parse_number(text.substr(digits, dot - digits));
   if (!step) return std::nullopt;

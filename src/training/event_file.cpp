@@ -86,7 +86,7 @@ Message event_at(std::int64_t step) {
   return event;
 }
 
-constexpr std::string_view kPrefix = "events.out.tfevents.";
+constexpr std::string_view kEventsPrefix = "events.out.tfevents.";
 
 // TensorBoard reads a folder's files in the order of their names, whatever the clock did between.
 std::int64_t seconds_after_others(const std::string& folder) {
@@ -94,9 +94,9 @@ std::int64_t seconds_after_others(const std::string& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename();
-    if (!name.starts_with(kPrefix)) continue;
+    if (!name.starts_with(kEventsPrefix)) continue;
     std::int64_t earlier = 0;
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), earlier);
+    std::from_chars(name.data() + kEventsPrefix.size(), name.data() + name.size(), earlier);
     seconds = std::max(seconds, earlier + 1);
   }
   return seconds;
@@ -105,7 +105,7 @@ std::int64_t seconds_after_others(const std::string& folder) {
 std::string file_name(std::int64_t seconds, int n) {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {"localhost"};
-  return fmt::format("{}{:010}.{}.{}.{}", kPrefix, seconds, host.data(), getpid(), n);
+  return fmt::format("{}{:010}.{}.{}.{}", kEventsPrefix, seconds, host.data(), getpid(), n);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 void check(const NamedTensor& tensor, std::set<std::string>* names) {
   DM_CHECK(safetensors::is_good_name(tensor.name) && tensor.name != safetensors::kMetadata,
@@ -26,8 +26,8 @@ void check(const NamedTensor& tensor, std::set<std::string>* names) {
            tensor.values.size(), count);
 }
 
-Json make_header(const TensorFile& file) {
-  Json header = Json::object();
+OrderedJson make_header(const TensorFile& file) {
+  OrderedJson header = OrderedJson::object();
   if (!file.metadata.empty()) header[safetensors::kMetadata] = file.metadata;
   std::set<std::string> names;
   std::uint64_t begin = 0;

@@ -10,9 +10,6 @@ using namespace dropmuon;
 
 namespace {
 
-// fp32 sums of k products of unit normals: error about eps sqrt(k), allowed four times that.
-double tolerance(double k) { return 4.0 * 1.2e-7 * std::sqrt(k) + 1e-7; }
-
 struct ConvCase {
   ImageShape input;
   int out_channels;
@@ -68,12 +65,13 @@ TEST_CASE("conv2d forward and both gradients agree with the scalar twin") {
     const double k = c.kernel * c.kernel;
     const double pixels = static_cast<double>(c.n) * c.input.height * c.input.width;
     CHECK(relative_error(to_host(y), reference::conv2d(shape, c.n, widen(x), widen(w))) <
-          tolerance(k * c.input.channels));
+          sum_tolerance(k * c.input.channels));
     CHECK(relative_error(to_host(dx),
                          reference::conv2d_input_gradient(shape, c.n, widen(dy), widen(w))) <
-          tolerance(k * c.out_channels));
-    CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(
-                                          shape, c.n, widen(x), widen(dy))) < tolerance(pixels));
+          sum_tolerance(k * c.out_channels));
+    CHECK(relative_error(to_host(dw),
+                         reference::conv2d_filter_gradient(shape, c.n, widen(x), widen(dy))) <
+          sum_tolerance(pixels));
   }
 }
 
@@ -97,8 +95,9 @@ TEST_CASE("conv2d filter gradients add up over micro-batches of different sizes"
       done += static_cast<std::size_t>(n);
     }
     conv->store_filter_gradient(dw.data());
-    CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(
-                                          shape, 11, widen(x), widen(dy))) < tolerance(11 * 30));
+    CHECK(relative_error(to_host(dw),
+                         reference::conv2d_filter_gradient(shape, 11, widen(x), widen(dy))) <
+          sum_tolerance(11 * 30));
   }
 }
 
@@ -148,11 +147,12 @@ TEST_CASE("conv2d may leave out trailing outputs that nobody uses, and nothing e
     conv->backward_input(n, device_dy.data(), dx.data());
     conv->backward_filter(n, device_x.data(), device_dy.data(), GradMode::overwrite);
     conv->store_filter_gradient(dw.data());
-    CHECK(relative_error(to_host(found_y), y) < tolerance(c.kernel * c.kernel * c.input.channels));
+    CHECK(relative_error(to_host(found_y), y) <
+          sum_tolerance(c.kernel * c.kernel * c.input.channels));
     CHECK(relative_error(to_host(dx), reference::conv2d_input_gradient(full, n, dy, widen(w))) <
-          tolerance(c.kernel * c.kernel * out_channels));
+          sum_tolerance(c.kernel * c.kernel * out_channels));
     CHECK(relative_error(to_host(dw), reference::conv2d_filter_gradient(full, n, widen(x), dy)) <
-          tolerance(n * 49));
+          sum_tolerance(n * 49));
   }
 }
 

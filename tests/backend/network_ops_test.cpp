@@ -9,13 +9,6 @@
 
 using namespace dropmuon;
 
-namespace {
-
-// fp32 sums of k products of unit normals: error about eps sqrt(k), allowed four times that.
-double tolerance(double k) { return 4.0 * 1.2e-7 * std::sqrt(k) + 1e-7; }
-
-}  // namespace
-
 TEST_CASE("bias, ReLU and pooling agree with the scalar twin both ways") {
   const auto backend = test_backend();
   struct Case {
@@ -54,12 +47,12 @@ TEST_CASE("bias, ReLU and pooling agree with the scalar twin both ways") {
     backend->bias_relu_pool_backward({c.n, c.conv, c.pool, device_dout.data(), winner.data(),
                                       dconv.data(), dbias.data(), GradMode::overwrite});
     CHECK(relative_error(to_host(dconv), gradients.dconv) == 0.0);
-    CHECK(relative_error(to_host(dbias), gradients.dbias) < tolerance(c.n * 50.0));
+    CHECK(relative_error(to_host(dbias), gradients.dbias) < sum_tolerance(c.n * 50.0));
     backend->bias_relu_pool_backward({c.n, c.conv, c.pool, device_dout.data(), winner.data(),
                                       dconv.data(), dbias.data(), GradMode::accumulate});
     auto doubled = gradients.dbias;
     for (double& value : doubled) value *= 2.0;
-    CHECK(relative_error(to_host(dbias), doubled) < tolerance(c.n * 50.0));
+    CHECK(relative_error(to_host(dbias), doubled) < sum_tolerance(c.n * 50.0));
   }
 }
 
@@ -118,11 +111,11 @@ TEST_CASE("matrix products agree with the scalar twin, transposed or not, added 
         Matmul args{c.m,           c.n, c.k, device_a.data(),    device_b.data(),
                     result.data(), ta,  tb,  GradMode::overwrite};
         backend->matmul(args);
-        CHECK(relative_error(to_host(result), expected) < tolerance(c.k));
+        CHECK(relative_error(to_host(result), expected) < sum_tolerance(c.k));
         args.mode = GradMode::accumulate;
         backend->matmul(args);
         for (double& value : expected) value *= 2.0;
-        CHECK(relative_error(to_host(result), expected) < tolerance(c.k));
+        CHECK(relative_error(to_host(result), expected) < sum_tolerance(c.k));
       }
     }
   }

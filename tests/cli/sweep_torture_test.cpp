@@ -92,9 +92,9 @@ std::size_t count(const std::string& text, const std::string& word) {
   return found;
 }
 
-struct Scene {
+struct TortureScene {
   Sandbox sandbox;
-  ~Scene() { stop_all_in(sandbox / ""); }
+  ~TortureScene() { stop_all_in(sandbox / ""); }
 };
 
 }  // namespace
@@ -102,7 +102,7 @@ struct Scene {
 TEST_CASE(
     "the jobs of a sweep that is killed many times are each done once, as if nothing happened",
     "[large]") {
-  const Scene scene;
+  const TortureScene scene;
   const Sandbox& sandbox = scene.sandbox;
   const std::string killed = sweep_file(sandbox, "killed");
   const std::string calm = sweep_file(sandbox, "calm");

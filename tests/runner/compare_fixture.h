@@ -2,6 +2,8 @@
 // Made-up runs that reach a target or miss it, and what comparing them says.
 #pragma once
 
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +15,8 @@
 
 namespace dropmuon {
 
+inline constexpr double kInf = std::numeric_limits<double>::infinity();
+
 inline const std::string kTarget = "train.target.value=0.9";
 inline const std::string kMuon = "optimizer.type=muon";
 inline const std::string kSgd = "optimizer.type=sgd";
@@ -21,6 +25,12 @@ inline FakeRun missing(std::uint64_t seed, double seconds, std::vector<std::stri
   FakeRun run = run_to_target(seed, seconds, std::move(overrides));
   run.evaluations.back().accuracy = 0.5;
   return run;
+}
+
+inline void check(const std::optional<Interval>& found, double low, double high) {
+  REQUIRE(found);
+  CHECK(found->low == low);
+  CHECK(found->high == high);
 }
 
 // The message and exit code of a refusal; "" if there is none.

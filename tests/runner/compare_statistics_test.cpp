@@ -6,19 +6,12 @@
 #include <map>
 
 #include "catch.h"
+#include "compare_fixture.h"
 #include <dropmuon/runner/compare_statistics.h>
 
 using namespace dropmuon;
 
 namespace {
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-void check(const std::optional<Interval>& found, double low, double high) {
-  REQUIRE(found);
-  CHECK(found->low == low);
-  CHECK(found->high == high);
-}
 
 // The exact 2.5 and 97.5 % points of the median of n draws, from all n^n of them. Not for sets
 // where one of them falls within Monte Carlo error of a jump.

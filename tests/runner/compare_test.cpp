@@ -12,15 +12,8 @@ using namespace dropmuon;
 
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
 const CostSummary& cost(const ComparedGroup& group, Cost which) {
   return group.costs[static_cast<std::size_t>(which)];
-}
-
-void check(const std::optional<Interval>& found, double low, double high) {
-  REQUIRE(found);
-  CHECK(found->low == low);
-  CHECK(found->high == high);
 }
 
 }  // namespace

@@ -19,6 +19,9 @@ inline std::vector<float> random_floats(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
+// fp32 sums of k products of unit normals: error about eps sqrt(k), allowed four times that.
+inline double sum_tolerance(double k) { return 4.0 * 1.2e-7 * std::sqrt(k) + 1e-7; }
+
 inline std::vector<double> widen(std::span<const float> values) {
   return {values.begin(), values.end()};
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "catch.h"
+#include "checkpoint_fixture.h"
 #include "small_run.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/training/micro_batch.h>
@@ -28,15 +29,6 @@ class Folder {
  private:
   fs::path path_;
 };
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void spill(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
 
 void load(const std::string& path, Network& network, Backend& backend) {
   const SavedWeights weights = read_weights(path);

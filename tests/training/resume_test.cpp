@@ -7,6 +7,8 @@
 
 #include "catch.h"
 #include "checkpoint_fixture.h"
+#include "clock_metrics.h"
+#include "long_run.h"
 #include "small_run.h"
 #include <dropmuon/core/error.h>
 
@@ -53,12 +55,6 @@ struct Ended {
   std::int64_t from = -1;  // the step that it went on after
 };
 
-bool is_time(Metric metric) {
-  return metric == Metric::train_seconds || metric == Metric::forward_seconds ||
-         metric == Metric::backward_seconds || metric == Metric::optimizer_seconds ||
-         metric == Metric::images_per_second;
-}
-
 bool same_row(const MetricsRow& a, const MetricsRow& b) {
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const auto metric = static_cast<Metric>(i);
@@ -80,8 +76,9 @@ bool ends_like(const Ended& uncut, const Ended& resumed) {
 }
 
 // Runs from `from`, or from the start, to the end; `stop_after` steps later at the latest.
-Ended run_from(const Experiment& experiment, const Checkpoint* from, Recorder& recorder) {
-  const auto backend = test_backend();
+Ended run_from(const Experiment& experiment, const Checkpoint* from, Recorder& recorder,
+               int threads = 0) {
+  const auto backend = test_backend(threads);
   Trainer trainer(*backend, experiment, few_images(experiment));
   if (from != nullptr) trainer.restore(*from);
   trainer.run(recorder);
@@ -97,40 +94,43 @@ Checkpoint through_files(const RunFolder& run, const Checkpoint& saved) {
   return loaded->checkpoint;
 }
 
-void check_every_cut(OptimizerType optimizer, SamplingScheme scheme) {
+// After every step with one thread; a step or several apart with two, which have to meet in every
+// product of these tiny nets.
+void check_every_cut(OptimizerType optimizer, SamplingScheme scheme, int threads) {
   const Experiment experiment = experiment_of(optimizer, scheme);
   Recorder plain;
-  const Ended uncut = run_from(experiment, nullptr, plain);
+  const Ended uncut = run_from(experiment, nullptr, plain, threads);
   REQUIRE(uncut.end.step == kSteps);
   Recorder saving;
   saving.every_step = true;
-  REQUIRE(ends_like(uncut, run_from(experiment, nullptr, saving)));  // saving changes nothing
+  REQUIRE(
+      ends_like(uncut, run_from(experiment, nullptr, saving, threads)));  // saves change nothing
   REQUIRE(saving.checkpoints.size() == kSteps);
   const RunFolder run;
-  for (int cut = 1; cut <= kSteps; ++cut) {
+  for (int cut = 1; cut <= kSteps; cut += threads == 1 ? 1 : long_or(1, 7)) {
     CAPTURE(static_cast<int>(scheme), cut);
     Recorder rest;
     const Checkpoint at = through_files(run, saving.checkpoints[static_cast<std::size_t>(cut) - 1]);
     REQUIRE(at.step == cut);
-    REQUIRE(ends_like(uncut, run_from(experiment, &at, rest)));
+    REQUIRE(ends_like(uncut, run_from(experiment, &at, rest, threads)));
   }
 }
 
 }  // namespace
 
 TEST_CASE("an SGD run that is cut after any step goes on bit for bit", "[large]") {
-  check_every_cut(OptimizerType::sgd, SamplingScheme::uniform);
-  check_every_cut(OptimizerType::sgd, SamplingScheme::tau_nice);
+  check_every_cut(OptimizerType::sgd, SamplingScheme::uniform, 1);
+  check_every_cut(OptimizerType::sgd, SamplingScheme::tau_nice, 2);
 }
 
 TEST_CASE("an AdamW run that is cut after any step goes on bit for bit", "[large]") {
-  check_every_cut(OptimizerType::adamw, SamplingScheme::uniform);
-  check_every_cut(OptimizerType::adamw, SamplingScheme::tau_nice);
+  check_every_cut(OptimizerType::adamw, SamplingScheme::uniform, 1);
+  check_every_cut(OptimizerType::adamw, SamplingScheme::tau_nice, 2);
 }
 
 TEST_CASE("a Muon run that is cut after any step goes on bit for bit", "[large]") {
-  check_every_cut(OptimizerType::muon, SamplingScheme::uniform);
-  check_every_cut(OptimizerType::muon, SamplingScheme::tau_nice);
+  check_every_cut(OptimizerType::muon, SamplingScheme::uniform, 1);
+  check_every_cut(OptimizerType::muon, SamplingScheme::tau_nice, 2);
 }
 
 TEST_CASE("the best checkpoint is that of the best evaluation, whenever others are made") {

@@ -5,30 +5,9 @@
 #include <vector>
 
 #include "catch.h"
-#include <dropmuon/core/error.h>
-#include <dropmuon/training/safetensors.h>
+#include "safetensors_fixture.h"
 
 using namespace dropmuon;
-
-namespace {
-
-std::string with_header(const std::string& header, std::size_t data) {
-  const std::uint64_t length = header.size();
-  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + header +
-         std::string(data, '\1');
-}
-
-std::string refusal(const std::string& bytes) {
-  try {
-    read_safetensors(bytes, "w.safetensors");
-  } catch (const Error& error) {
-    CHECK(error.code() == ExitCode::bad_data);
-    return error.what();
-  }
-  return "";
-}
-
-}  // namespace
 
 TEST_CASE("safetensors: the keys may stand in any order") {
   std::vector<std::string> keys = {R"("__metadata__":{"k":"v"})",
@@ -53,9 +32,9 @@ TEST_CASE("safetensors: the keys may stand in any order") {
     CHECK(file.metadata.at("k") == "v");
     std::string holed = header + "}";
     holed.replace(holed.find("[28,32]"), 7, "[32,36]");
-    CHECK_THAT(refusal(with_header(holed, 36)), Catch::Contains("a hole from 28 on"));
+    CHECK_THAT(safetensors_refusal(with_header(holed, 36)), Catch::Contains("a hole from 28 on"));
     holed.replace(holed.find("[32,36]"), 7, "[24,28]");
-    CHECK_THAT(refusal(with_header(holed, 28)), Catch::Contains("it overlaps"));
+    CHECK_THAT(safetensors_refusal(with_header(holed, 28)), Catch::Contains("it overlaps"));
     ++orders;
   } while (std::next_permutation(keys.begin(), keys.end()));
   CHECK(orders == 120);

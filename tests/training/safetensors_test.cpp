@@ -11,33 +11,11 @@
 #include <unistd.h>
 
 #include "catch.h"
-#include <dropmuon/core/error.h>
-#include <dropmuon/training/safetensors.h>
+#include "safetensors_fixture.h"
 
 using namespace dropmuon;
 
 namespace {
-
-std::string with_length(std::uint64_t length, const std::string& rest) {
-  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + rest;
-}
-
-std::string with_header(const std::string& header, std::size_t data) {
-  return with_length(header.size(), header + std::string(data, '\1'));
-}
-
-// What the reader says; empty if it accepts.
-std::string refusal(const std::string& bytes) {
-  try {
-    read_safetensors(bytes, "w.safetensors");
-  } catch (const Error& error) {
-    CHECK(error.code() == ExitCode::bad_data);
-    CHECK_THAT(error.what(), Catch::StartsWith("w.safetensors: "));
-    CHECK(std::string(error.what()).find('\n') == std::string::npos);
-    return error.what();
-  }
-  return "";
-}
 
 const std::string kMeta = R"("__metadata__":{"k":"v"})";
 const std::string kFirst = R"("a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]})";
@@ -224,11 +202,12 @@ std::string edited(const Edit& edit) {
 }  // namespace
 
 TEST_CASE("safetensors: malformed headers are refused, each with its reason") {
-  REQUIRE(refusal(with_header(kGood, kData)).empty());
+  REQUIRE(safetensors_refusal(with_header(kGood, kData)).empty());
   CHECK(std::size(kEdits) >= 120);
   for (const Edit& edit : kEdits) {
     CAPTURE(edit.from, edit.to);
-    CHECK_THAT(refusal(with_header(edited(edit), kData)), Catch::Contains(edit.message));
+    CHECK_THAT(safetensors_refusal(with_header(edited(edit), kData)),
+               Catch::Contains(edit.message));
   }
 }
 
@@ -236,42 +215,48 @@ TEST_CASE("safetensors: lengths that do not fit are refused") {
   const std::string whole = with_header(kGood, kData);
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
-    CHECK_FALSE(refusal(whole.substr(0, size)).empty());
+    CHECK_FALSE(safetensors_refusal(whole.substr(0, size)).empty());
   }
-  CHECK_THAT(refusal(whole + "x"), Catch::Contains("1 bytes belong to no tensor"));
-  CHECK_THAT(refusal(with_header("{}", 9)), Catch::Contains("9 bytes belong to no tensor"));
-  CHECK_THAT(refusal(with_length(0, "")), Catch::Contains("does not start with '{'"));
-  CHECK_THAT(refusal(with_length(0, "{}")), Catch::Contains("does not start with '{'"));
-  CHECK_THAT(refusal(with_length(3, "{}")), Catch::Contains("header of 3 bytes in a file of 10"));
-  CHECK_THAT(refusal(with_length(100'000'001, "{}")), Catch::Contains("at most 100000000"));
-  CHECK_THAT(refusal(with_length(100'000'000, "{}")), Catch::Contains("in a file of 10"));
+  CHECK_THAT(safetensors_refusal(whole + "x"), Catch::Contains("1 bytes belong to no tensor"));
+  CHECK_THAT(safetensors_refusal(with_header("{}", 9)),
+             Catch::Contains("9 bytes belong to no tensor"));
+  CHECK_THAT(safetensors_refusal(with_length(0, "")), Catch::Contains("does not start with '{'"));
+  CHECK_THAT(safetensors_refusal(with_length(0, "{}")), Catch::Contains("does not start with '{'"));
+  CHECK_THAT(safetensors_refusal(with_length(3, "{}")),
+             Catch::Contains("header of 3 bytes in a file of 10"));
+  CHECK_THAT(safetensors_refusal(with_length(100'000'001, "{}")),
+             Catch::Contains("at most 100000000"));
+  CHECK_THAT(safetensors_refusal(with_length(100'000'000, "{}")),
+             Catch::Contains("in a file of 10"));
   for (const int bit : {32, 40, 62, 63}) {
-    CHECK_THAT(refusal(with_length(2 + (1ULL << bit), "{}")), Catch::Contains("are accepted"));
+    CHECK_THAT(safetensors_refusal(with_length(2 + (1ULL << bit), "{}")),
+               Catch::Contains("are accepted"));
   }
-  CHECK_THAT(refusal(with_length(~0ULL, "{}")), Catch::Contains("are accepted"));
-  CHECK_THAT(refusal(with_length(~0ULL - 7, "{}")), Catch::Contains("are accepted"));
+  CHECK_THAT(safetensors_refusal(with_length(~0ULL, "{}")), Catch::Contains("are accepted"));
+  CHECK_THAT(safetensors_refusal(with_length(~0ULL - 7, "{}")), Catch::Contains("are accepted"));
   // The length is what makes a header: one byte more or less and the file says something else.
-  CHECK_FALSE(refusal(with_length(kGood.size() - 1, whole.substr(8))).empty());
-  CHECK_FALSE(refusal(with_length(kGood.size() + 1, whole.substr(8))).empty());
+  CHECK_FALSE(safetensors_refusal(with_length(kGood.size() - 1, whole.substr(8))).empty());
+  CHECK_FALSE(safetensors_refusal(with_length(kGood.size() + 1, whole.substr(8))).empty());
 }
 
 TEST_CASE("safetensors: a zero byte does not hide what follows it") {
   using namespace std::string_literals;
-  CHECK_THAT(refusal(with_header("{}\0"s, 0)), Catch::Contains("a zero byte"));
-  CHECK_THAT(refusal(with_header("{}\0{\"a\":1}"s, 0)), Catch::Contains("a zero byte"));
+  CHECK_THAT(safetensors_refusal(with_header("{}\0"s, 0)), Catch::Contains("a zero byte"));
+  CHECK_THAT(safetensors_refusal(with_header("{}\0{\"a\":1}"s, 0)), Catch::Contains("a zero byte"));
 }
 
 TEST_CASE("safetensors: refusals stay short and on one line") {
   const std::string name(100'000, 'n');
-  const std::string text = refusal(with_header("{\"" + name + "\":7}", 0));
+  const std::string text = safetensors_refusal(with_header("{\"" + name + "\":7}", 0));
   CHECK(text.size() < 200);
   CHECK_THAT(text, Catch::Contains("nnn...' has a number instead of an object"));
   std::string wide;
   for (int i = 0; i < 100; ++i) wide += "\xe2\x82\xac";
-  CHECK_THAT(refusal(with_header("{\"x" + wide + "\":7}", 0)), Catch::Contains("\x82\xac...' has"));
+  CHECK_THAT(safetensors_refusal(with_header("{\"x" + wide + "\":7}", 0)),
+             Catch::Contains("\x82\xac...' has"));
   const std::string deep(200'000, '[');
-  CHECK_FALSE(refusal(with_header("{\"a\":" + deep, 0)).empty());
-  CHECK_FALSE(refusal(with_header("{\"a\":{\"shape\":" + deep, 0)).empty());
+  CHECK_FALSE(safetensors_refusal(with_header("{\"a\":" + deep, 0)).empty());
+  CHECK_FALSE(safetensors_refusal(with_header("{\"a\":{\"shape\":" + deep, 0)).empty());
 }
 
 TEST_CASE("safetensors: what is written is read, to the bit") {
@@ -303,9 +288,11 @@ TEST_CASE("safetensors: what is written is read, to the bit") {
 }
 
 TEST_CASE("safetensors: white space and a late or missing __metadata__ are fine") {
-  CHECK(refusal(with_header("{" + kFirst + "," + kSecond + "," + kMeta + "}", kData)).empty());
-  CHECK(refusal(with_header("{ " + kFirst + " ,\n\t" + kSecond + "\r}   ", kData)).empty());
-  CHECK(refusal(with_header("{}", 0)).empty());
+  CHECK(safetensors_refusal(with_header("{" + kFirst + "," + kSecond + "," + kMeta + "}", kData))
+            .empty());
+  CHECK(safetensors_refusal(with_header("{ " + kFirst + " ,\n\t" + kSecond + "\r}   ", kData))
+            .empty());
+  CHECK(safetensors_refusal(with_header("{}", 0)).empty());
 }
 
 TEST_CASE("safetensors: the writer refuses what the reader would") {

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "catch.h"
+#include "clock_metrics.h"
 #include "counting_backend.h"
 #include "small_run.h"
 #include <dropmuon/core/error.h>
@@ -10,12 +11,6 @@
 using namespace dropmuon;
 
 namespace {
-
-constexpr bool is_time(Metric metric) {
-  return metric == Metric::train_seconds || metric == Metric::forward_seconds ||
-         metric == Metric::backward_seconds || metric == Metric::optimizer_seconds ||
-         metric == Metric::images_per_second;
-}
 
 void check_same_rows(const std::vector<MetricsRow>& a, const std::vector<MetricsRow>& b) {
   REQUIRE(a.size() == b.size());

@@ -11,6 +11,9 @@
 
 namespace dropmuon {
 
+// Of every data set read here.
+inline constexpr std::uint8_t kMaxLabel = 9;
+
 // images is (count, H, W, C) u8, labels (count) with values below Dataset::classes.
 struct Split {
   std::vector<std::uint8_t> images;
@@ -21,7 +24,7 @@ struct Split {
 struct Dataset {
   std::string name;  // as in the catalogue: "fashion-mnist"
   ImageShape image;
-  int classes = 10;
+  int classes = kMaxLabel + 1;
   Split train;
   Split test;
   std::vector<float> mean;         // per channel of the training images, in [0, 1]

@@ -11,7 +11,7 @@
 namespace dropmuon {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // --- CSV --------------------------------------------------------------------------------------
 
@@ -105,31 +105,37 @@ std::string line(const std::vector<std::string>& cells) {
 
 // --- JSON -------------------------------------------------------------------------------------
 
-Json json(double value) { return std::isinf(value) ? Json("inf") : Json(value); }
-Json json(const std::optional<double>& value) { return value ? json(*value) : Json(); }
-Json json(const std::optional<Interval>& interval) {
-  return interval ? Json::array({json(interval->low), json(interval->high)}) : Json();
+OrderedJson json(double value) {
+  return std::isinf(value) ? OrderedJson("inf") : OrderedJson(value);
 }
-Json json(const Spread& spread) { return {{"mean", spread.mean}, {"std", json(spread.deviation)}}; }
+OrderedJson json(const std::optional<double>& value) {
+  return value ? json(*value) : OrderedJson();
+}
+OrderedJson json(const std::optional<Interval>& interval) {
+  return interval ? OrderedJson::array({json(interval->low), json(interval->high)}) : OrderedJson();
+}
+OrderedJson json(const Spread& spread) {
+  return {{"mean", spread.mean}, {"std", json(spread.deviation)}};
+}
 
-Json json(const CostSummary& summary) {
+OrderedJson json(const CostSummary& summary) {
   return {{"median", json(summary.median)},
           {"interval", json(summary.interval)},
           {"ratio", json(summary.ratio)},
           {"ratio_interval", json(summary.ratio_interval)}};
 }
 
-Json json(const ComparedRun& run, const std::optional<Target>& target) {
-  Json out = {{"folder", run.folder},
-              {"name", run.name},
-              {"seed", run.seed},
-              {"status", run.status},
-              {"final_test_accuracy", run.final_accuracy},
-              {"best_test_accuracy", run.best_accuracy},
-              {"seconds_per_step", run.seconds_per_step},
-              {"resumed", run.origins.size() - 1},
-              {"rollbacks", run.rollbacks},
-              {"skipped_steps", run.skipped_steps}};
+OrderedJson json(const ComparedRun& run, const std::optional<Target>& target) {
+  OrderedJson out = {{"folder", run.folder},
+                     {"name", run.name},
+                     {"seed", run.seed},
+                     {"status", run.status},
+                     {"final_test_accuracy", run.final_accuracy},
+                     {"best_test_accuracy", run.best_accuracy},
+                     {"seconds_per_step", run.seconds_per_step},
+                     {"resumed", run.origins.size() - 1},
+                     {"rollbacks", run.rollbacks},
+                     {"skipped_steps", run.skipped_steps}};
   for (const auto& [key, value] : run.settings) out["settings"][key] = value;
   for (std::size_t i = 0; i < kCostCount; ++i) {
     const std::string& cost = name_of(static_cast<Cost>(i));
@@ -139,8 +145,9 @@ Json json(const ComparedRun& run, const std::optional<Target>& target) {
   return out;
 }
 
-Json json(const ComparedGroup& group, const std::optional<Target>& target) {
-  Json out = {{"label", group.label}, {"total", group.runs.size()}, {"diverged", group.diverged}};
+OrderedJson json(const ComparedGroup& group, const std::optional<Target>& target) {
+  OrderedJson out = {
+      {"label", group.label}, {"total", group.runs.size()}, {"diverged", group.diverged}};
   if (target) {
     out["reached"] = group.reached;
     out["pairing"] = word(group.pairing);
@@ -166,16 +173,16 @@ std::string to_csv(const Comparison& comparison) {
 
 std::string to_json(const Comparison& comparison) {
   const std::optional<Target>& target = comparison.target;
-  Json out;
+  OrderedJson out;
   out["machines"] = comparison.machines;
-  out["target"] = target ? Json(to_text(*target)) : Json();
+  out["target"] = target ? OrderedJson(to_text(*target)) : OrderedJson();
   out["baseline"] = comparison.groups[comparison.baseline].label;
   for (const ComparedGroup& group : comparison.groups) {
     out["groups"].push_back(json(group, target));
   }
   out["warnings"] = comparison.warnings;
   // Folder names may hold any bytes.
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace dropmuon

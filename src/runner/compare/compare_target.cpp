@@ -11,7 +11,7 @@
 namespace dropmuon {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNever = std::numeric_limits<double>::infinity();
 
 Metric metric_of(TargetMetric metric) {
   switch (metric) {
@@ -51,7 +51,7 @@ Costs costs_to_target(const ComparedRun& run, const Target& target) {
         is_loss(target.metric) ? row[metric] <= target.value : row[metric] >= target.value;
     if (met) return costs_at(row);
   }
-  return {kInfinity, kInfinity, kInfinity, kInfinity};
+  return {kNever, kNever, kNever, kNever};
 }
 
 Target parse_target(const std::string& text) {
