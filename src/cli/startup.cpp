@@ -22,24 +22,28 @@ void write_text(const char* text) {
 }
 
 #if defined(__x86_64__)
-bool has(const ProcessorFeature& feature) {
+void ask_cpuid(unsigned leaf, unsigned subleaf, CpuidAnswer& answer) {
   unsigned eax = 0;
-  unsigned ebx = 0;
-  unsigned ecx = 0;
-  unsigned edx = 0;
-  if (__get_cpuid_count(feature.leaf, feature.subleaf, &eax, &ebx, &ecx, &edx) == 0) return false;
-  const unsigned word = feature.where == Register::ebx   ? ebx
-                        : feature.where == Register::ecx ? ecx
-                                                         : edx;
-  return (word >> feature.bit & 1U) != 0;
+  CpuidAnswer found;
+  const int known = __get_cpuid_count(leaf, subleaf, &eax, &found.ebx, &found.ecx, &found.edx);
+  if (known != 0) answer = found;
+}
+
+// As text, because its intrinsic is only there where the compiler may use XSAVE.
+std::uint32_t ask_xcr0() {
+  std::uint32_t low = 0;
+  std::uint32_t high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
 }
 
 void check_processor() {
   constexpr int kNoDevice = 69;  // ExitCode::no_device, whose header is not for this file
   constexpr int kNamed = 3;
+  constexpr Processor kThisOne = {.cpuid = ask_cpuid, .xcr0 = ask_xcr0};
   int missing = 0;
   for (const ProcessorFeature* each = kNeededFeatures; each->name != nullptr; ++each) {
-    if (has(*each) || ++missing > kNamed) continue;
+    if (has(kThisOne, *each) || ++missing > kNamed) continue;
     write_text(missing == 1 ? "dropmuon: this processor has no " : ", ");
     write_text(each->name);
   }
