@@ -6,7 +6,7 @@
 
 #include "layer_report.h"
 #include "resume_check.h"
-#include "run_observer.h"
+#include "run_hooks.h"
 #include "run_setup.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
@@ -78,6 +78,8 @@ std::string summary_json(const RunConfig& config, const TrainResult& result,
 
 ExitCode exit_code(TrainStatus status) {
   switch (status) {
+    case TrainStatus::running:
+      break;
     case TrainStatus::done:
       return ExitCode::ok;
     case TrainStatus::stopped:
@@ -171,9 +173,11 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                        steps_done == 0
                            ? MetricsWriter(folder.path(), trainer.network().depth())
                            : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
-                       std::move(events), checkpoints, hashes, control, view);
+                       std::move(events), view);
+  RunSignals signals(control);
+  RunKeeper keeper(checkpoints, hashes, observer);
   forget_the_end_of_an_earlier_process(folder);
-  const TrainResult result = trainer.run(observer);
+  const TrainResult result = trainer.run({observer, signals, keeper});
   observer.tell_pauses();
   observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {
