@@ -2,13 +2,12 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "layer_report.h"
 #include "resume_check.h"
-#include "run_hint.h"
-#include "run_observer.h"
+#include "run_hooks.h"
+#include "run_setup.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/sha256.h>
@@ -27,25 +26,6 @@ std::string describe_with_libraries(const DeviceInfo& device) {
   for (const auto& [name, version] : device.libraries)
     text += fmt::format(", {} {}", name, version);
   return text;
-}
-
-std::string describe(const Dataset& data) {
-  return fmt::format("{}: {} + {} images, {}", data.name, data.train.count(), data.test.count(),
-                     data.verdict);
-}
-
-Dataset without_images(const Dataset& data) {
-  Dataset about;
-  about.name = data.name;
-  about.source = data.source;
-  about.verdict = data.verdict;
-  about.hashes = data.hashes;
-  return about;
-}
-
-std::string describe(const Normalization& n) {
-  return fmt::format("mean {:.4f}, inverse deviation {:.4f}", fmt::join(n.mean, " "),
-                     fmt::join(n.inverse_std, " "));
 }
 
 std::string describe(Network& network) {
@@ -92,6 +72,8 @@ std::string summary_json(const RunConfig& config, const TrainResult& result, int
 
 ExitCode exit_code(TrainStatus status) {
   switch (status) {
+    case TrainStatus::running:
+      break;
     case TrainStatus::done:
       return ExitCode::ok;
     case TrainStatus::stopped:
@@ -100,58 +82,6 @@ ExitCode exit_code(TrainStatus status) {
       return ExitCode::diverged;
   }
   return ExitCode::internal;
-}
-
-// What a run needs before it deserves a folder.
-struct Setup {
-  std::unique_ptr<Backend> backend;
-  Dataset about;     // the data set without its images, which the trainer has
-  std::string data;  // in words
-  std::unique_ptr<Trainer> trainer;
-  std::optional<SavedWeights> initial;  // train.init_from, once it is taken
-};
-
-// `loaded`: the data set of the configuration, if it is there already.
-Setup set_up(const RunConfig& config, std::optional<Dataset> loaded) {
-  Setup setup{.backend = make_backend(config.device)};
-  Dataset data = loaded ? std::move(*loaded) : load_dataset(config.experiment.data);
-  setup.about = without_images(data);
-  setup.data = describe(data);
-  setup.trainer = std::make_unique<Trainer>(*setup.backend, config.experiment, std::move(data));
-  return setup;
-}
-
-// A folder of runs has none; whoever names it means a run.
-SavedWeights read_initial_weights(const std::string& path) {
-  try {
-    return read_weights(path);
-  } catch (const Error& error) {
-    std::error_code ignored;
-    const bool is_folder = std::filesystem::is_directory(path, ignored);
-    const bool is_missing = error.code() == ExitCode::missing_input;
-    const std::string hint = is_missing && is_folder ? hint_for_weights(path) : "";
-    if (hint.empty()) throw;
-    fail(ExitCode::missing_input, "train.init_from={}: {}{}", path, error.what(), hint);
-  }
-}
-
-void take_initial_weights(Setup& setup, const Experiment& experiment) {
-  if (setup.initial || !experiment.train.init_from) return;
-  setup.initial = read_initial_weights(*experiment.train.init_from);
-  set_weights(setup.initial->tensors, setup.initial->source, setup.trainer->network(),
-              *setup.backend);
-  if (!setup.initial->normalization) {
-    log::warning(
-        "{} does not say how its images were normalised: as these training images are, which may "
-        "be wrong",
-        setup.initial->source);
-    return;
-  }
-  const Normalization measured = setup.trainer->normalization();
-  setup.trainer->set_normalization(*setup.initial->normalization, setup.initial->source);
-  if (setup.trainer->normalization() == measured) return;
-  log::info("images are normalised as for these weights: {}; by these training images: {}",
-            describe(setup.trainer->normalization()), describe(measured));
 }
 
 enum class Restored { no, yes };
@@ -237,9 +167,11 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
                        steps_done == 0
                            ? MetricsWriter(folder.path(), trainer.network().depth())
                            : MetricsWriter(folder.path(), steps_done, trainer.logged_step()),
-                       std::move(events), checkpoints, hashes, control, view);
+                       std::move(events), view);
+  RunSignals signals(control);
+  RunKeeper keeper(checkpoints, hashes, observer);
   forget_the_end_of_an_earlier_process(folder);
-  const TrainResult result = trainer.run(observer);
+  const TrainResult result = trainer.run({observer, signals, keeper});
   observer.tell_pauses();
   observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <dropmuon/core/error.h>
-#include <dropmuon/training/micro_batch.h>
 #include <dropmuon/training/trainer.h>
 
 namespace dropmuon {
@@ -35,6 +34,8 @@ bool meets(const Target& target, const MetricsRow& row) {
 
 std::string_view name_of(TrainStatus status) {
   switch (status) {
+    case TrainStatus::running:
+      return "running";
     case TrainStatus::done:
       return "done";
     case TrainStatus::stopped:
@@ -47,18 +48,11 @@ std::string_view name_of(TrainStatus status) {
 
 Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset)
     : backend_(backend), experiment_(experiment) {
-  backend.forget_steps();  // of another trainer
   const TrainOptions& options = experiment_.train;
   batcher_ = std::make_unique<Batcher>(backend, dataset.train.count(), options.batch_size,
                                        experiment_.augment, experiment_.seed);
   total_steps_ = options.epochs * batcher_->steps_per_epoch();
   if (options.max_steps) total_steps_ = std::min(total_steps_, *options.max_steps);
-
-  network_ = build_network(experiment_.model, {dataset.image, dataset.classes}, backend);
-  costs_ = network_->costs();
-  sampler_ = make_layer_sampler(experiment_.sampling, network_->depth(), experiment_.seed);
-  optimizer_ =
-      make_optimizer(experiment_.optimizer, backend, network_->params(), network_->depth());
 
   normalization_ = {dataset.mean, dataset.inverse_std};
   train_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.train);
@@ -66,21 +60,20 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   test_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.test);
   dataset.test = {};
 
-  micro_batch_ = choose_micro_batch(options.micro_batch, options.batch_size,
-                                    busiest_layer_bytes(*network_), backend.info().cache_bytes);
   const int sample = std::min(options.eval_train_images, train_->count());
-  network_->prepare(micro_batch_sizes(micro_batch_, {options.batch_size, sample, test_->count()}));
-  labels_ = Buffer<std::uint8_t>(backend, static_cast<std::size_t>(micro_batch_));
-  sums_ = Buffer<LossSums>(backend, 1);
-  sums_.zero();
+  step_ = make_step(backend, experiment_, {dataset.image, dataset.classes},
+                    std::make_unique<SplitBatches>(*train_, *batcher_), {sample, test_->count()});
+  const int depth = network().depth();
+  costs_ = network().costs();
+  sampler_ = make_layer_sampler(experiment_.sampling, depth, experiment_.seed);
+  watch_ = std::make_unique<LayerWatch>(backend, network(), step_->optimizer());
   train_evaluator_ = std::make_unique<Evaluator>(
-      backend, *train_, evaluation_sample(train_->count(), sample, experiment_.seed), micro_batch_);
+      backend, *train_, evaluation_sample(train_->count(), sample, experiment_.seed),
+      micro_batch());
   test_evaluator_ = std::make_unique<Evaluator>(
       backend, *test_, evaluation_sample(test_->count(), test_->count(), experiment_.seed),
-      micro_batch_);
-  watch_ = std::make_unique<LayerWatch>(backend, *network_, *optimizer_);
-  initialise(*network_, backend, experiment_.seed);
-  result_.start_counts.assign(static_cast<std::size_t>(network_->depth()), 0);
+      micro_batch());
+  result_.start_counts.assign(static_cast<std::size_t>(depth), 0);
 }
 
 Trainer::~Trainer() = default;
@@ -94,96 +87,54 @@ void Trainer::step(std::int64_t index) { step(index, sampler_->draw(info(index))
 
 void Trainer::step(std::int64_t index, const ActiveSet& active) {
   const bool truncate = experiment_.sampling.truncate == Truncate::yes;
-  const ActiveSet computed = truncate ? active : ActiveSet::all(active.depth());
   learning_rate_ = std::ldexp(experiment_.optimizer.lr, -result_.rollbacks) *
                    schedule_factor(experiment_.schedule, info(index));
-  batcher_->next(index);
+  const StepPlan plan{.active = active,
+                      .computed = truncate ? active : ActiveSet::all(active.depth()),
+                      .learning_rate = learning_rate_};
   if (experiment_.train.non_finite.policy == NonFinite::skip) {
-    move_if_finite(index, active, computed);
+    run_if_finite(index, plan);
   } else {
-    prepare_move(index, active);
-    backend_.run_step(active.key(), [&] {
-      compute(computed);
-      move(active);
-    });
+    step_->run(index, plan);
+    watch_->moves(active, index + 1);
   }
-  flops_ += step_flops_per_image(costs_, computed) * batcher_->batch_size();
+  flops_ += step_flops_per_image(costs_, plan.computed) * batcher_->batch_size();
   ++result_.start_counts[static_cast<std::size_t>(active.first())];
 }
 
-void Trainer::prepare_move(std::int64_t index, const ActiveSet& active) {
-  optimizer_->prepare(active, learning_rate_);
-  watch_->moves(active, index + 1);
-}
-
-// The second half of a step: gradients are complete.
-void Trainer::move(const ActiveSet& active) {
-  optimizer_->step(active);
-  network_->params_changed(active);
-  backend_.mark(Phase::idle);
-}
-
-// Forward and backward of one batch, cut into micro-batches whose gradients add up.
-void Trainer::compute(const ActiveSet& computed) {
-  const int batch = batcher_->batch_size();
-  const int classes = network_->layer(network_->depth() - 1).output_shape()[0];
-  const Augmentation* augmentation = batcher_->augmentation();
-  for (int offset = 0; offset < batch; offset += micro_batch_) {
-    const int n = std::min(micro_batch_, batch - offset);
-    backend_.mark(Phase::forward);
-    train_->gather(n, batcher_->indices() + offset,
-                   augmentation != nullptr ? augmentation + offset : nullptr, network_->input(),
-                   labels_.data());
-    network_->forward(n, &computed);
-    backend_.softmax_cross_entropy({.n = n,
-                                    .classes = classes,
-                                    .logits = network_->logits(),
-                                    .labels = labels_.data(),
-                                    .dlogits = network_->logits_gradient(),
-                                    .gradient_scale = 1.0F / static_cast<float>(batch),
-                                    .sums = sums_.data()});
-    backend_.mark(Phase::backward);
-    network_->backward(n, computed, offset == 0 ? GradMode::overwrite : GradMode::accumulate);
-  }
-  backend_.mark(Phase::optimizer);
-  network_->finish_gradients(computed);
-}
-
-TrainResult Trainer::run(TrainObserver& observer) {
+TrainResult Trainer::run(const TrainHooks& hooks) {
   const TrainOptions& options = experiment_.train;
   std::int64_t& done = steps_done_;
   if (done == 0) {
-    evaluate(0, observer);
-    if (options.non_finite.policy == NonFinite::rollback) save(observer, false);
+    evaluate(0, hooks.observer);
+    if (options.non_finite.policy == NonFinite::rollback) save(hooks.keeper, false);
   }
   bool ended = done >= total_steps_ || out_of_time(clock_.seconds()) || stop_at_target();
+  bool stop = false;
   clock_.start();
-  while (!ended && result_.status == TrainStatus::done) {
+  while (running() && !ended && !stop) {
     step(done);
     ++done;
-    observer.on_step(done);
-    bool stop = observer.stop_requested();
+    hooks.observer.on_step(done);
+    stop = hooks.signals.stop_requested();
     ended = done == total_steps_ || out_of_time(clock_.running_seconds());
     const bool evaluate_now = evaluation_due(done) || ended;
     const bool log_now = evaluate_now || done % options.log_every_steps == 0;
-    const bool save_now = checkpoint_due() || ended || observer.checkpoint_requested();
-    if (!log_now && !save_now && !stop && result_.status == TrainStatus::done) continue;
+    const bool save_now = checkpoint_due() || ended || hooks.signals.checkpoint_requested();
+    if (!log_now && !save_now && !stop && running()) continue;
     backend_.synchronize();
     clock_.pause();
     const double best = result_.best_test_accuracy;
-    if (log_now && result_.status == TrainStatus::done) log(done, observer);
-    if (evaluate_now && result_.status == TrainStatus::done) evaluate(done, observer);
+    if (log_now && running()) log(done, hooks.observer);
+    if (evaluate_now && running()) evaluate(done, hooks.observer);
     ended = ended || stop_at_target();
-    stop = stop || observer.stop_requested();  // during the evaluation
+    stop = stop || hooks.signals.stop_requested();  // during the evaluation
     const bool best_yet = options.checkpoint.best && result_.best_test_accuracy > best;
-    if ((save_now || ended || stop || best_yet) && result_.status == TrainStatus::done) {
-      save(observer, best_yet);
-    }
-    if (result_.status == TrainStatus::diverged && roll_back(observer)) ended = false;
-    if (result_.status == TrainStatus::done && stop && !ended)
-      result_.status = TrainStatus::stopped;
+    if ((save_now || ended || stop || best_yet) && running()) save(hooks.keeper, best_yet);
+    if (result_.status == TrainStatus::diverged && roll_back(hooks)) ended = false;
     clock_.start();
   }
+  if (running()) result_.status = ended ? TrainStatus::done : TrainStatus::stopped;
   result_.steps = done;
   result_.paused_seconds = paused_seconds();
   look_at_layers();
@@ -191,7 +142,7 @@ TrainResult Trainer::run(TrainObserver& observer) {
 }
 
 void Trainer::look_at_layers() {
-  result_.layer_updates = optimizer_->layer_updates();
+  result_.layer_updates = step_->optimizer().layer_updates();
   result_.layers = watch_->look(steps_done_);
   result_.unmoved_layers = watch_->unmoved();
   result_.bias_only_layers = watch_->moved_in_biases_alone();
@@ -234,7 +185,7 @@ MetricsRow Trainer::row(std::int64_t steps_done) {
   add_phases();
   const std::int64_t samples = steps_done * batcher_->batch_size();
   std::int64_t updates = 0;
-  for (const std::int64_t count : optimizer_->layer_updates()) updates += count;
+  for (const std::int64_t count : step_->optimizer().layer_updates()) updates += count;
   MetricsRow row;
   row.set(Metric::step, static_cast<double>(steps_done));
   row.set(Metric::epoch,
@@ -250,15 +201,9 @@ MetricsRow Trainer::row(std::int64_t steps_done) {
   return row;
 }
 
-LossSums Trainer::running_sums() const {
-  LossSums sums;
-  sums_.download(&sums);
-  return sums;
-}
-
 void Trainer::log(std::int64_t steps_done, TrainObserver& observer) {
-  const LossSums sums = running_sums();
-  sums_.zero();
+  const LossSums sums = step_->sums();
+  step_->set_sums({});
   good_sums_ = {};
   const std::int64_t steps = steps_done - std::exchange(logged_step_, steps_done);
   const double seconds = clock_.seconds() - std::exchange(logged_seconds_, clock_.seconds());

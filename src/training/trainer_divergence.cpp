@@ -27,31 +27,24 @@ std::string first_bad_tensor(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-// The step in two halves, the second only if the first gave finite numbers. Each half has a key of
-// its own; the complement of a set is none as long as a bit is free.
-void Trainer::move_if_finite(std::int64_t index, const ActiveSet& active,
-                             const ActiveSet& computed) {
-  DM_CHECK(active.depth() < ActiveSet::kMaxDepth, "skipping steps needs fewer than {} layers",
-           ActiveSet::kMaxDepth);
-  backend_.run_step(active.key(), [&] { compute(computed); });
-  const LossSums sums = running_sums();
+// The second half of the step only if the first gave finite numbers.
+void Trainer::run_if_finite(std::int64_t index, const StepPlan& plan) {
+  step_->compute(index, plan.active, plan.computed);
+  const LossSums sums = step_->sums();
   std::string problem;
   if (!std::isfinite(sums.loss)) {
     problem = fmt::format("the loss is {}", sums.loss);
-  } else if (const std::string tensor = first_bad_gradient(computed); !tensor.empty()) {
+  } else if (const std::string tensor = first_bad_gradient(plan.computed); !tensor.empty()) {
     problem = fmt::format("the gradient of {} is not finite", tensor);
   }
   if (problem.empty()) {
     good_sums_ = sums;
     skips_in_a_row_ = 0;
-    prepare_move(index, active);
-    backend_.run_step(~active.key(), [&] {
-      backend_.mark(Phase::optimizer);
-      move(active);
-    });
+    step_->move(plan);
+    watch_->moves(plan.active, index + 1);
     return;
   }
-  sums_.upload(&good_sums_);
+  step_->set_sums(good_sums_);
   ++result_.skipped_steps;
   if (++skips_in_a_row_ > experiment_.train.non_finite.max_skips) {
     diverge(fmt::format("{}, and {} steps in a row were left out", problem, skips_in_a_row_));
@@ -61,7 +54,7 @@ void Trainer::move_if_finite(std::int64_t index, const ActiveSet& active,
 }
 
 std::string Trainer::first_bad_gradient(const ActiveSet& computed) {
-  for (const Param& param : network_->params()) {
+  for (const Param& param : network().params()) {
     if (!computed.contains(param.layer)) continue;
     if (gradient_copy_.size() < param.size()) gradient_copy_.resize(param.size());
     backend_.download(gradient_copy_.data(), param.grad, param.size() * sizeof(float));
@@ -71,8 +64,8 @@ std::string Trainer::first_bad_gradient(const ActiveSet& computed) {
 }
 
 // Only a state that the run can go on from is worth keeping.
-void Trainer::save(TrainObserver& observer, bool best) {
-  const LossSums sums = running_sums();
+void Trainer::save(CheckpointKeeper& keeper, bool best) {
+  const LossSums sums = step_->sums();
   if (!std::isfinite(sums.loss)) {
     diverge(fmt::format("the training loss is {}", sums.loss));
     return;
@@ -80,7 +73,7 @@ void Trainer::save(TrainObserver& observer, bool best) {
   const Checkpoint state = checkpoint();
   const std::string tensor = first_bad_tensor(state);
   if (tensor.empty()) {
-    observer.on_checkpoint(state, best);
+    keeper.keep(state, best);
   } else {
     diverge(fmt::format("{} is not finite", tensor));
   }
@@ -97,13 +90,14 @@ void Trainer::diverge(const std::string& problem) {
 }
 
 // What was spent stays spent: the clock and the FLOP counter go on.
-bool Trainer::roll_back(TrainObserver& observer) {
+bool Trainer::roll_back(const TrainHooks& hooks) {
   const NonFiniteOptions& options = experiment_.train.non_finite;
   if (options.policy != NonFinite::rollback || result_.rollbacks >= options.max_rollbacks) {
     return false;
   }
-  const std::optional<Checkpoint> last = observer.on_rollback();
+  const std::optional<Checkpoint> last = hooks.keeper.newest();
   if (!last) return false;
+  hooks.observer.on_rollback(last->step);
   add_phases();
   const PhaseSeconds phases = phases_;
   const double seconds = clock_.seconds();
@@ -117,7 +111,7 @@ bool Trainer::roll_back(TrainObserver& observer) {
   logged_seconds_ = seconds;
   flops_ = flops;
   result_.rollbacks = std::max(rollbacks, result_.rollbacks + 1);
-  result_.status = TrainStatus::done;
+  result_.status = TrainStatus::running;
   result_.problem.clear();
   log::warning("back to step {}, with the learning rate divided by {:.0f}", steps_done_,
                std::ldexp(1.0, result_.rollbacks));

@@ -117,12 +117,12 @@ double Trainer::paused_seconds() const {
 Checkpoint Trainer::checkpoint() {
   backend_.synchronize();
   add_phases();
-  const LossSums sums = running_sums();
+  const LossSums sums = step_->sums();
   const Json state = {
-      {"layer_updates", optimizer_->layer_updates()},
+      {"layer_updates", step_->optimizer().layer_updates()},
       {"start_counts", result_.start_counts},
       {"last_moves", watch_->last_moves()},
-      {"changes", changes_json(optimizer_->changes())},
+      {"changes", changes_json(step_->optimizer().changes())},
       {"best_test_accuracy", result_.best_test_accuracy},
       {"best_step", result_.best_step},
       {"last", row_json(result_.last)},
@@ -143,11 +143,11 @@ Checkpoint Trainer::checkpoint() {
   };
   Checkpoint checkpoint{
       .step = steps_done_, .state = state.dump(2), .normalization = normalization_};
-  for (const Param& param : network_->params()) {
+  for (const Param& param : network().params()) {
     checkpoint.weights.push_back(
         download(backend_, param.name, dimensions(param.shape), param.value, param.size()));
   }
-  for (const StateTensor& tensor : optimizer_->state()) {
+  for (const StateTensor& tensor : step_->optimizer().state()) {
     checkpoint.optimizer.push_back(download(
         backend_, tensor.name, {static_cast<std::int64_t>(tensor.size)}, tensor.data, tensor.size));
   }
@@ -183,15 +183,15 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     const Json& running = state.at("running");
     const LossSums sums{
         .loss = running.at("loss"), .correct = running.at("correct"), .count = running.at("count")};
-    optimizer_->set_layer_updates(updates);
-    optimizer_->set_changes(changes_from(state, network_->params(), updates));
+    step_->optimizer().set_layer_updates(updates);
+    step_->optimizer().set_changes(changes_from(state, network().params(), updates));
     watch_->set_last_moves(last_moves);
     result_.start_counts = starts;
     result_.best_test_accuracy = state.at("best_test_accuracy");
     result_.best_step = state.at("best_step");
     result_.last = row_from(state.at("last"));
     result_.target = target_from(state.at("target"));
-    sums_.upload(&sums);
+    step_->set_sums(sums);
     good_sums_ = sums;
     result_.skipped_steps = state.at("skipped_steps");
     skips_in_a_row_ = state.at("skips_in_a_row");
@@ -210,21 +210,21 @@ void Trainer::restore(const Checkpoint& checkpoint) {
          error.what());
   }
   steps_done_ = checkpoint.step;
-  result_.layer_updates = optimizer_->layer_updates();
+  result_.layer_updates = step_->optimizer().layer_updates();
 }
 
 void Trainer::restore_tensors(const Checkpoint& checkpoint) {
-  const std::span<Param> params = network_->params();
+  const std::span<Param> params = network().params();
   check_count(checkpoint.weights.size(), params.size(), "weight tensors");
   for (std::size_t i = 0; i < params.size(); ++i) {
     upload(backend_, checkpoint.weights[i], params[i].name, params[i].size(), params[i].value);
   }
-  const std::vector<StateTensor> state = optimizer_->state();
+  const std::vector<StateTensor> state = step_->optimizer().state();
   check_count(checkpoint.optimizer.size(), state.size(), "optimizer tensors");
   for (std::size_t i = 0; i < state.size(); ++i) {
     upload(backend_, checkpoint.optimizer[i], state[i].name, state[i].size, state[i].data);
   }
-  network_->params_changed(ActiveSet::all(network_->depth()));
+  network().params_changed(ActiveSet::all(network().depth()));
 }
 
 }  // namespace dropmuon

@@ -93,6 +93,7 @@ TEST_CASE("wrong configurations are named with their place and exit with 78") {
            {"{p} train {d}/good.yaml sampling.scheme=weights 'sampling.weights=[1,2]'", 78,
             "sampling.weights"},
            {"{p} train {d}/good.yaml sampling.scheme=tau_nice sampling.tau=9", 78, "sampling.tau"},
+           {"{p} bench {d}/good.yaml sampling.scheme=tau_nice sampling.tau=9", 78, "sampling.tau"},
            {"{p} train {d}/good.yaml 'model.channels=[4,4,4,4,4,4]'", 78, "model.pool"},
            {"{p} train {d}/good.yaml device=cpu precision=bf16", 78, "precision"},
            {"{p} train {d}/good.yaml optimizer.weight_decay=1e3", 78, "optimizer.weight_decay"},

@@ -20,7 +20,7 @@ class Counter {
         sum_(to_device(backend, std::vector<float>{0.0F})) {}
   void set_amount(float amount) { amount_.upload(&amount); }
   void step(std::uint64_t key) {
-    backend_.run_step(key, [this] {
+    backend_.run_step({key}, [this] {
       ++bodies;
       backend_.mark(Phase::forward);
       backend_.add_bias({1, 1, amount_.data(), sum_.data()});
@@ -147,7 +147,7 @@ TEST_CASE("a step that fails leaves the device usable", "[cuda]") {
     for (int i = 0; i < 2; ++i) counter.step(1);
     counter.step(2);
     for (const std::uint64_t key : {2, 2, 4}) {  // in the capture of 2, twice, and in a direct step
-      CHECK_THROWS_AS(backend->run_step(key,
+      CHECK_THROWS_AS(backend->run_step({key},
                                         [&] {
                                           backend->mark(Phase::forward);
                                           fail(ExitCode::internal, "of purpose");
@@ -170,9 +170,10 @@ TEST_CASE("a step may not allocate, upload or download", "[cuda]") {
   counter.step(2);  // the next one is captured
   float value = 0.0F;
   const auto device = to_device(*backend, std::vector<float>{2.0F});
-  CHECK_THROWS_AS(backend->run_step(2, [&] { backend->allocate(4); }), Error);
-  CHECK_THROWS_AS(backend->run_step(2, [&] { backend->upload(device.data(), &value, 4); }), Error);
-  CHECK_THROWS_AS(backend->run_step(2, [&] { backend->download(&value, device.data(), 4); }),
+  CHECK_THROWS_AS(backend->run_step({2}, [&] { backend->allocate(4); }), Error);
+  CHECK_THROWS_AS(backend->run_step({2}, [&] { backend->upload(device.data(), &value, 4); }),
+                  Error);
+  CHECK_THROWS_AS(backend->run_step({2}, [&] { backend->download(&value, device.data(), 4); }),
                   Error);
   counter.step(2);
   CHECK(counter.sum() == 4.0F);
@@ -189,6 +190,23 @@ TEST_CASE("training records each active set once", "[cuda]") {
   CHECK(counts.kept == 4);
   CHECK(counts.recorded + counts.replayed == 20 - 4);  // the first of each runs directly
   CHECK(counts.evicted == 0);
+}
+
+TEST_CASE("the halves of a step are recorded apart, and from the whole", "[cuda]") {
+  const ToyNet net = toy_nets()[1];
+  Experiment experiment = toy_experiment(net);
+  experiment.sampling.scheme = SamplingScheme::uniform;
+  const Dataset data = toy_dataset(net.image);
+  ToyRun whole(on_cuda(), experiment, data);
+  experiment.train.non_finite.policy = NonFinite::skip;
+  ToyRun halves(on_cuda(), experiment, data);
+  whole.steps(0, 20);
+  halves.steps(0, 20);
+  CHECK(same_bits(halves.weights(), whole.weights()));
+  const RecordingCounts counts = halves.backend().recording_counts();
+  CHECK(counts.recorded == 2 * 4);
+  CHECK(counts.kept == 2 * 4);
+  CHECK(counts.recorded + counts.replayed == 2 * (20 - 4));
 }
 
 TEST_CASE("a long schedule over more sets than are kept follows the CPU", "[cuda]") {

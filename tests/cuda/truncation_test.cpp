@@ -19,55 +19,6 @@ std::vector<ActiveSet> sets(int depth) {
   return sets;
 }
 
-// A network whose whole step can be recorded: its batch is on the device from the start.
-class Stepper {
- public:
-  Stepper(Backend& backend, const ModelCase& model, int n)
-      : backend_(backend),
-        classes_(model.input.classes),
-        n_(n),
-        harness_(backend, model, n),
-        labels_(to_device(backend, harness_.labels())),
-        sums_(backend, 1) {
-    sums_.zero();
-    harness_.pass(ActiveSet::all(depth()));  // brings the images to the device
-  }
-
-  void step(const ActiveSet& set, Optimizer* optimizer) {
-    if (optimizer != nullptr) optimizer->prepare(set, 0.02);
-    backend_.run_step(set.key(), [&] {
-      Network& network = harness_.network();
-      network.forward(n_, &set);
-      backend_.softmax_cross_entropy({n_, classes_, network.logits(), labels_.data(),
-                                      network.logits_gradient(), 1.0F / static_cast<float>(n_),
-                                      sums_.data()});
-      network.backward(n_, set, GradMode::overwrite);
-      network.finish_gradients(set);
-      if (optimizer == nullptr) return;
-      optimizer->step(set);
-      network.params_changed(set);
-    });
-  }
-
-  Network& network() { return harness_.network(); }
-  int depth() const { return harness_.depth(); }
-  std::vector<float> grad(std::size_t p) { return harness_.grad(p); }
-  void poison_gradients() {
-    for (const Param& param : network().params()) {
-      const std::vector<float> nan(param.size(), NAN);
-      backend_.upload(param.grad, nan.data(), nan.size() * sizeof(float));
-    }
-  }
-
- private:
-  Backend& backend_;
-  int classes_;
-  int n_;
-  Harness harness_;
-  Buffer<std::uint8_t> labels_;
-  Buffer<LossSums> sums_;
-};
-
 const ModelCase kModel{"three convs", {.channels = {4, 6, 5}, .pool = {2, 1, 2}}, {{9, 8, 2}, 5}};
 
 bool belongs_to(const StateTensor& tensor, int layer) {
@@ -104,16 +55,16 @@ TEST_CASE("oracle 17: a GPU step calls for nothing below the first active layer"
 
 TEST_CASE("oracle 17: truncated gradients on the GPU equal the full ones bit for bit", "[cuda]") {
   const auto backend = on_cuda();
-  Stepper full(*backend, kModel, 5);
-  Stepper truncated(*backend, kModel, 5);
+  Harness full(*backend, kModel, 5);
+  Harness truncated(*backend, kModel, 5);
   backend->forget_steps();
-  full.step(ActiveSet::all(full.depth()), nullptr);
+  full.pass(ActiveSet::all(full.depth()));
   backend->forget_steps();
   for (const ActiveSet& set : sets(full.depth())) {
     for (int time = 0; time < 2; ++time) {  // recorded, replayed
       CAPTURE(set.text(), time);
       truncated.poison_gradients();
-      truncated.step(set, nullptr);
+      truncated.pass(set);
       for (std::size_t p = 0; p < full.network().params().size(); ++p) {
         CAPTURE(p);
         const std::vector<float> found = truncated.grad(p);
@@ -130,11 +81,13 @@ TEST_CASE("oracle 17: truncated gradients on the GPU equal the full ones bit for
 TEST_CASE("oracle 16: frozen layers keep weights and state bit for bit through replays", "[cuda]") {
   for (const auto& [name, options] : toy_optimizers()) {
     const auto backend = on_cuda();
-    Stepper stepper(*backend, kModel, 5);
-    const auto params = stepper.network().params();
-    const int depth = stepper.depth();
-    const auto optimizer = make_optimizer(options, *backend, params, depth);
-    stepper.step(ActiveSet::all(depth), optimizer.get());
+    ModelCase model = kModel;
+    model.optimizer = options;
+    Harness harness(*backend, model, 5);
+    const auto params = harness.network().params();
+    const int depth = harness.depth();
+    Optimizer& optimizer = harness.optimizer();
+    harness.step(ActiveSet::all(depth));
     const auto read = [&](const float* data, std::size_t size) {
       std::vector<float> values(size);
       backend->download(values.data(), data, size * sizeof(float));
@@ -146,13 +99,13 @@ TEST_CASE("oracle 16: frozen layers keep weights and state bit for bit through r
         std::vector<std::vector<float>> weights;
         for (const Param& param : params) weights.push_back(read(param.value, param.size()));
         std::vector<std::vector<float>> state;
-        for (const StateTensor& t : optimizer->state()) state.push_back(read(t.data, t.size));
-        stepper.step(set, optimizer.get());
+        for (const StateTensor& t : optimizer.state()) state.push_back(read(t.data, t.size));
+        harness.step(set);
         for (std::size_t p = 0; p < params.size(); ++p) {
           const bool kept = same_bits(read(params[p].value, params[p].size()), weights[p]);
           CHECK(kept != set.contains(params[p].layer));
         }
-        const std::vector<StateTensor> after = optimizer->state();
+        const std::vector<StateTensor> after = optimizer.state();
         for (std::size_t t = 0; t < after.size(); ++t) {
           const bool kept = same_bits(read(after[t].data, after[t].size), state[t]);
           for (int layer = 0; layer < depth; ++layer) {

@@ -10,13 +10,6 @@ using namespace dropmuon;
 
 namespace {
 
-void poison_gradients(Network& network, Backend& backend) {
-  for (const Param& param : network.params()) {
-    const std::vector<float> nan(param.size(), NAN);
-    backend.upload(param.grad, nan.data(), nan.size() * sizeof(float));
-  }
-}
-
 bool all_nan(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
@@ -44,7 +37,7 @@ TEST_CASE(
     Harness truncated(*backend, model, 5);
     for (const ActiveSet& set : interesting_sets(full.depth())) {
       CAPTURE(set.text());
-      poison_gradients(truncated.network(), *backend);
+      truncated.poison_gradients();
       truncated.pass(set);
       for (std::size_t p = 0; p < full.network().params().size(); ++p) {
         CAPTURE(p);

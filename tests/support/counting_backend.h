@@ -84,7 +84,7 @@ class CountingBackend : public Backend {
     tally("apply_adam", items.size()), inner_->apply_adam(items, rule);
   }
 
-  void run_step(std::uint64_t key, const std::function<void()>& body) override {
+  void run_step(const StepKey& key, const std::function<void()>& body) override {
     tally("run_step"), inner_->run_step(key, body);
   }
   void forget_steps() override { inner_->forget_steps(); }

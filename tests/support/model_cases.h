@@ -2,12 +2,16 @@
 // Small models that cover every layer kind, and what the engine tests do with them.
 #pragma once
 
+#include <cmath>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "compare.h"
+#include "given_batches.h"
 #include "reference_network.h"
 #include "test_backend.h"
-#include <dropmuon/engine/network.h>
+#include <dropmuon/training/step.h>
 
 namespace dropmuon {
 
@@ -15,6 +19,7 @@ struct ModelCase {
   std::string name;
   ModelOptions options;
   ModelInput input;
+  OptimizerOptions optimizer = {};
 };
 
 inline std::vector<ModelCase> model_cases() {
@@ -39,85 +44,83 @@ inline std::vector<ModelCase> model_cases() {
   };
 }
 
-// A network prepared for n images, with a batch to feed it.
+// The trainer's step on a network of a case and one batch of n images.
 class Harness {
  public:
-  Harness(Backend& backend, const ModelCase& model, int n)
-      : backend_(backend),
-        n_(n),
-        classes_(model.input.classes),
-        x_(random_floats(static_cast<std::size_t>(n) * model.input.image.size(), 21)),
-        network_(build_network(model.options, model.input, backend)),
-        sums_(backend, 1) {
-    network_->prepare(std::vector<int>{n});
-    initialise(*network_, backend, 7);
-    for (int i = 0; i < n; ++i)
-      labels_.push_back(static_cast<std::uint8_t>((5 * i + 1) % classes_));
-    device_labels_ = to_device(backend, labels_);
+  // micro_batch 0: all images at once.
+  Harness(Backend& backend, const ModelCase& model, int n, int micro_batch = 0)
+      : backend_(backend), batch_(make_batch(model.input, n)) {
+    Experiment experiment;
+    experiment.seed = 7;
+    experiment.model = model.options;
+    experiment.optimizer = model.optimizer;
+    experiment.train.micro_batch = micro_batch > 0 ? micro_batch : n;
+    step_ = make_step(backend, experiment, model.input,
+                      std::make_unique<GivenBatches>(backend, std::vector{batch_}), {});
     // Biases start at zero, which would hide mistakes in them.
     std::uint64_t seed = 50;
-    for (const Param& param : network_->params()) {
+    for (const Param& param : network().params()) {
       if (param.kind != ParamKind::vector) continue;
       auto values = random_floats(param.size(), seed++);
       for (float& value : values) value *= 0.1F;
       backend.upload(param.value, values.data(), values.size() * sizeof(float));
     }
-    network_->params_changed(ActiveSet::all(network_->depth()));
+    network().params_changed(ActiveSet::all(depth()));
   }
 
-  // One forward and backward pass over images [from, from + count).
-  void pass(const ActiveSet& computed, GradMode mode, int from, int count) {
-    const std::size_t image = x_.size() / static_cast<std::size_t>(n_);
-    const std::size_t offset = static_cast<std::size_t>(from) * image;
-    backend_.upload(network_->input(), x_.data() + offset,
-                    static_cast<std::size_t>(count) * image * sizeof(float));
-    sums_.zero();
-    network_->forward(count, &computed);
-    backend_.softmax_cross_entropy({count, classes_, network_->logits(),
-                                    device_labels_.data() + from, network_->logits_gradient(),
-                                    1.0F / static_cast<float>(n_), sums_.data()});
-    network_->backward(count, computed, mode);
-  }
+  // Loss and gradients of `computed`; nothing moves.
   void pass(const ActiveSet& computed) {
-    pass(computed, GradMode::overwrite, 0, n_);
-    network_->finish_gradients(computed);
+    step_->set_sums({});
+    step_->compute(0, computed, computed);
+  }
+  // A whole step.
+  void step(const ActiveSet& active) {
+    step_->run(0, {.active = active, .computed = active, .learning_rate = 0.02});
+  }
+  void poison_gradients() {
+    for (const Param& param : network().params()) {
+      const std::vector<float> nan(param.size(), NAN);
+      backend_.upload(param.grad, nan.data(), nan.size() * sizeof(float));
+    }
   }
 
-  Network& network() { return *network_; }
-  int depth() const { return network_->depth(); }
-  const std::vector<float>& x() const { return x_; }
-  const std::vector<std::uint8_t>& labels() const { return labels_; }
-  double loss() const { return to_host(sums_)[0].loss / n_; }
-  std::vector<float> grad(std::size_t i) { return read(network_->params()[i].grad, i); }
+  Network& network() { return step_->network(); }
+  Optimizer& optimizer() { return step_->optimizer(); }
+  int depth() { return network().depth(); }
+  const std::vector<float>& x() const { return batch_.images; }
+  const std::vector<std::uint8_t>& labels() const { return batch_.labels; }
+  double loss() const { return step_->sums().loss / step_->batch_size(); }
+  std::vector<float> grad(std::size_t i) {
+    return read(network().params()[i].grad, network().params()[i].size());
+  }
   std::vector<float> logits() {
-    const std::size_t count = static_cast<std::size_t>(n_) * static_cast<std::size_t>(classes_);
-    std::vector<float> values(count);
-    backend_.download(values.data(), network_->logits(), count * sizeof(float));
-    return values;
+    const auto n = static_cast<std::size_t>(step_->batch_size());
+    return read(network().logits(), n * network().layer(depth() - 1).output_shape().size());
   }
   reference::Parameters parameters() {
     reference::Parameters all;
-    for (std::size_t i = 0; i < network_->params().size(); ++i) {
-      all.push_back(widen(read(network_->params()[i].value, i)));
-    }
+    for (const Param& param : network().params())
+      all.push_back(widen(read(param.value, param.size())));
     return all;
   }
 
  private:
-  std::vector<float> read(const float* data, std::size_t i) {
-    std::vector<float> values(network_->params()[i].size());
-    backend_.download(values.data(), data, values.size() * sizeof(float));
+  static GivenBatch make_batch(const ModelInput& input, int n) {
+    GivenBatch batch{.images = random_floats(static_cast<std::size_t>(n) * input.image.size(), 21)};
+    for (int i = 0; i < n; ++i) {
+      batch.labels.push_back(static_cast<std::uint8_t>((5 * i + 1) % input.classes));
+    }
+    return batch;
+  }
+  std::vector<float> read(const float* data, std::size_t size) {
+    std::vector<float> values(size);
+    backend_.download(values.data(), data, size * sizeof(float));
     return values;
   }
 
   Backend& backend_;
-  int n_;
-  int classes_;
-  std::vector<float> x_;
-  std::vector<std::uint8_t> labels_;
-  std::unique_ptr<Network> network_;
-  Buffer<std::uint8_t> device_labels_;
-  Buffer<LossSums> sums_;
+  GivenBatch batch_;
+  std::unique_ptr<Step> step_;
 };
 
 }  // namespace dropmuon

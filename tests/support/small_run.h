@@ -29,17 +29,19 @@ inline Experiment small_experiment() {
 }
 
 // Remembers everything; asks to stop after `stop_after` steps if that is not negative.
-class Recorder final : public TrainObserver {
+class Recorder final : public TrainObserver, public TrainSignals, public CheckpointKeeper {
  public:
   explicit Recorder(std::int64_t stop_after = -1) : stop_after_(stop_after) {}
+  TrainHooks hooks() { return {*this, *this, *this}; }
   void on_step(std::int64_t) override { ++steps_; }
   void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
   bool stop_requested() override { return stop_after_ >= 0 && steps_ >= stop_after_; }
   bool checkpoint_requested() override { return every_step; }
-  void on_checkpoint(const Checkpoint& checkpoint, bool best) override {
+  void keep(const Checkpoint& checkpoint, bool best) override {
     checkpoints.push_back(checkpoint);
     if (best) best_step = checkpoint.step;
   }
+  std::optional<Checkpoint> newest() override { return std::nullopt; }
   std::vector<MetricsRow> rows;
   std::vector<Checkpoint> checkpoints;
   std::int64_t best_step = -1;
@@ -85,7 +87,7 @@ inline Finished run_small(const Experiment& experiment, std::int64_t stop_after 
   const auto backend = test_backend();
   Trainer trainer(*backend, experiment, small_dataset(experiment));
   Recorder recorder(stop_after);
-  const TrainResult result = trainer.run(recorder);
+  const TrainResult result = trainer.run(recorder.hooks());
   return {result, recorder.rows, weights_of(trainer, *backend)};
 }
 

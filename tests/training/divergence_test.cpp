@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Losses, gradients and weights that are not finite, and the three things that can be done.
-#include <cmath>
-#include <functional>
-#include <limits>
-
+// Losses, gradients and weights that are not finite: stop at them, or leave out their step.
 #include "catch.h"
 #include "counting_backend.h"
-#include "small_run.h"
-#include <dropmuon/core/log.h>
+#include "divergence_fixture.h"
 
 using namespace dropmuon;
 
 namespace {
-
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // Spoils the loss or the gradient of chosen steps, on the way from the device.
 enum class Spoiled { loss, gradient };
@@ -34,60 +27,6 @@ class SpoilingBackend final : public CountingBackend {
   }
 };
 
-// Does something after chosen steps, keeps checkpoints as a run folder would.
-class Meddler final : public TrainObserver {
- public:
-  std::function<void(std::int64_t)> after_step = [](std::int64_t) {};
-  std::vector<MetricsRow> rows;
-  std::vector<Checkpoint> checkpoints;
-  int rollbacks = 0;
-
-  void on_step(std::int64_t steps_done) override { after_step(steps_done); }
-  void on_metrics(const MetricsRow& row) override { rows.push_back(row); }
-  bool stop_requested() override { return false; }
-  void on_checkpoint(const Checkpoint& checkpoint, bool) override {
-    checkpoints.push_back(checkpoint);
-  }
-  std::optional<Checkpoint> on_rollback() override {
-    ++rollbacks;
-    if (checkpoints.empty()) return std::nullopt;
-    while (rows.back()[Metric::step] > static_cast<double>(checkpoints.back().step)) {
-      rows.pop_back();
-    }
-    return checkpoints.back();
-  }
-};
-
-Experiment experiment_with(NonFinite policy) {
-  Experiment e = small_experiment();
-  e.train.non_finite.policy = policy;
-  e.train.epochs = 2;  // 12 steps
-  e.train.checkpoint.every_epochs.reset();
-  e.train.checkpoint.best = false;
-  return e;
-}
-
-void poison(Trainer& trainer, Backend& backend, std::size_t param) {
-  backend.upload(trainer.network().params()[param].value, &kNaN, sizeof(float));
-}
-
-bool all_finite(const Checkpoint& checkpoint) {
-  for (const auto* tensors : {&checkpoint.weights, &checkpoint.optimizer}) {
-    for (const NamedTensor& tensor : *tensors) {
-      for (const float value : tensor.values) {
-        if (!std::isfinite(value)) return false;
-      }
-    }
-  }
-  return true;
-}
-
-// Warnings are expected here.
-struct Quiet {
-  Quiet() { log::set_level(log::Level::off); }
-  ~Quiet() { log::set_level(log::Level::info); }
-};
-
 }  // namespace
 
 TEST_CASE("looking at every step before it counts changes nothing") {
@@ -101,6 +40,8 @@ TEST_CASE("looking at every step before it counts changes nothing") {
     CHECK(same_bits(plain.weights, looking.weights));
     CHECK(plain.result.last[Metric::running_loss] == looking.result.last[Metric::running_loss]);
     CHECK(looking.result.skipped_steps == 0);
+    CHECK(looking.result.layers == plain.result.layers);
+    CHECK(looking.result.layer_updates == plain.result.layer_updates);
   }
 }
 
@@ -118,7 +59,7 @@ TEST_CASE("skip leaves out the step whose loss or gradient is not finite, and on
         backend.what = what;
         backend.now = [&] { return trainer.steps_done() == bad; };
         Meddler meddler;
-        const TrainResult result = trainer.run(meddler);
+        const TrainResult result = trainer.run(meddler.hooks());
         CHECK(result.status == TrainStatus::done);
         CHECK(result.skipped_steps == 1);
         CHECK(result.layer_updates[0] == 11);
@@ -146,7 +87,7 @@ TEST_CASE("the running loss of an interval is that of the steps that counted", "
     Trainer trainer(backend, experiment, small_dataset(experiment));
     backend.now = [&] { return trainer.steps_done() == bad; };
     Meddler meddler;
-    trainer.run(meddler);
+    trainer.run(meddler.hooks());
     return meddler.rows.at(1)[Metric::running_loss];  // the row before is the evaluation at step 0
   };
   CHECK(first_loss(4, 3) == first_loss(3, 99));  // of steps 0, 1 and 2
@@ -168,7 +109,7 @@ TEST_CASE("skip gives up after too many bad steps in a row, and good ones in bet
       return in_a_row ? step >= 4 && step < 7 : step % 3 != 0;
     };
     Meddler meddler;
-    const TrainResult result = trainer.run(meddler);
+    const TrainResult result = trainer.run(meddler.hooks());
     CHECK(result.status == (in_a_row ? TrainStatus::diverged : TrainStatus::done));
     CHECK(result.skipped_steps == (in_a_row ? 3 : 8));
     CHECK(result.steps == (in_a_row ? 7 : 12));
@@ -190,7 +131,7 @@ TEST_CASE("a resume remembers how many steps were left out, in all and in a row"
       return trainer.steps_done() >= first_bad && trainer.steps_done() <= last_bad;
     };
     Meddler meddler;
-    const TrainResult result = trainer.run(meddler);
+    const TrainResult result = trainer.run(meddler.hooks());
     backend.now = [] { return false; };
     return std::pair(result, meddler.checkpoints);
   };
@@ -212,7 +153,7 @@ TEST_CASE("a loss that is not finite is noticed before a checkpoint is made of i
   Trainer trainer(backend, experiment, small_dataset(experiment));
   backend.now = [&] { return trainer.steps_done() == 4; };
   Meddler meddler;
-  const TrainResult result = trainer.run(meddler);
+  const TrainResult result = trainer.run(meddler.hooks());
   CHECK(result.status == TrainStatus::diverged);
   CHECK(result.steps == 5);
   CHECK(result.problem == "after step 5: the training loss is inf");
@@ -236,7 +177,7 @@ TEST_CASE("a weight that is not finite is found wherever it is, and no checkpoin
       meddler.after_step = [&](std::int64_t done) {
         if (done == at) poison(trainer, *backend, param);
       };
-      const TrainResult result = trainer.run(meddler);
+      const TrainResult result = trainer.run(meddler.hooks());
       CHECK(result.status == TrainStatus::diverged);
       CHECK(result.steps == at);
       CHECK_THAT(result.problem, Catch::Contains(trainer.network().params()[param].name));
@@ -244,62 +185,6 @@ TEST_CASE("a weight that is not finite is found wherever it is, and no checkpoin
       for (const Checkpoint& checkpoint : meddler.checkpoints) CHECK(all_finite(checkpoint));
     }
   }
-}
-
-TEST_CASE("rollback goes on from the last checkpoint with half the learning rate") {
-  const Quiet quiet;
-  Experiment experiment = experiment_with(NonFinite::rollback);
-  experiment.train.checkpoint.every_steps = 5;
-  const auto backend = test_backend();
-  Trainer trainer(*backend, experiment, small_dataset(experiment));
-  Meddler meddler;
-  bool poisoned = false;
-  meddler.after_step = [&](std::int64_t done) {
-    if (done == 7 && !poisoned) poison(trainer, *backend, 0), poisoned = true;
-  };
-  const TrainResult result = trainer.run(meddler);
-  CHECK(result.status == TrainStatus::done);
-  CHECK(result.steps == 12);
-  CHECK(result.rollbacks == 1);
-  CHECK(result.problem.empty());
-  CHECK(meddler.rollbacks == 1);
-  for (const MetricsRow& row : meddler.rows) {
-    if (!row.has(Metric::learning_rate)) continue;
-    CHECK(row[Metric::learning_rate] ==
-          experiment.optimizer.lr * (row[Metric::step] > 5 ? 0.5 : 1.0));
-  }
-  for (std::size_t i = 1; i < meddler.rows.size(); ++i) {  // no step twice, no cost undone
-    CHECK(meddler.rows[i][Metric::step] >= meddler.rows[i - 1][Metric::step]);
-    CHECK(meddler.rows[i][Metric::train_seconds] >= meddler.rows[i - 1][Metric::train_seconds]);
-    CHECK(meddler.rows[i][Metric::flops] >= meddler.rows[i - 1][Metric::flops]);
-  }
-  // Steps 6, 7 and 8 were computed twice.
-  Experiment plain = experiment_with(NonFinite::stop);
-  CHECK(result.last[Metric::flops] > run_small(plain).result.last[Metric::flops]);
-  for (const Checkpoint& checkpoint : meddler.checkpoints) CHECK(all_finite(checkpoint));
-  // The count is part of the state.
-  Trainer again(*backend, experiment, small_dataset(experiment));
-  again.restore(meddler.checkpoints.back());
-  Meddler idle;
-  CHECK(again.run(idle).rollbacks == 1);
-}
-
-TEST_CASE("rollback starts over before the first checkpoint, and gives up at its limit") {
-  const Quiet quiet;
-  Experiment experiment = experiment_with(NonFinite::rollback);
-  const auto backend = test_backend();
-  Trainer trainer(*backend, experiment, small_dataset(experiment));
-  Meddler meddler;
-  meddler.after_step = [&](std::int64_t done) {
-    if (done == 3) poison(trainer, *backend, 2);
-  };
-  const TrainResult result = trainer.run(meddler);
-  CHECK(result.status == TrainStatus::diverged);
-  CHECK(result.rollbacks == experiment.train.non_finite.max_rollbacks);
-  CHECK(meddler.rollbacks == 3);
-  REQUIRE(meddler.checkpoints.size() == 1);
-  CHECK(meddler.checkpoints[0].step == 0);
-  CHECK(result.last[Metric::learning_rate] == experiment.optimizer.lr / 8);
 }
 
 TEST_CASE("a budget of seconds ends the run as done, with an evaluation and a checkpoint") {
@@ -310,7 +195,7 @@ TEST_CASE("a budget of seconds ends the run as done, with an evaluation and a ch
   const auto backend = test_backend();
   Trainer trainer(*backend, experiment, small_dataset(experiment));
   Meddler meddler;
-  const TrainResult result = trainer.run(meddler);
+  const TrainResult result = trainer.run(meddler.hooks());
   CHECK(result.status == TrainStatus::done);
   CHECK(result.last[Metric::train_seconds] >= 1.0);
   CHECK(meddler.rows.back().has(Metric::test_accuracy));
@@ -321,6 +206,6 @@ TEST_CASE("a budget of seconds ends the run as done, with an evaluation and a ch
   Trainer again(*backend, experiment, small_dataset(experiment));
   again.restore(meddler.checkpoints.back());
   Meddler idle;
-  CHECK(again.run(idle).steps == result.steps);
+  CHECK(again.run(idle.hooks()).steps == result.steps);
   CHECK(idle.rows.empty());
 }

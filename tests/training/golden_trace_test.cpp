@@ -6,10 +6,10 @@
 
 #include "catch.h"
 #include "compare.h"
+#include "given_batches.h"
 #include "source_dir.h"
 #include "test_backend.h"
-#include <dropmuon/engine/network.h>
-#include <dropmuon/optim/optimizer.h>
+#include <dropmuon/training/step.h>
 
 using namespace dropmuon;
 using Json = nlohmann::json;
@@ -49,7 +49,7 @@ OptimizerOptions options_from(const Json& json) {
   return o;
 }
 
-// The trainer's step, without data set and clock, on the golden problem.
+// The trainer's step on the golden problem.
 class GoldenRun {
  public:
   explicit GoldenRun(const std::string& trace)
@@ -59,21 +59,20 @@ class GoldenRun {
         expected_(read_floats(trace + ".bin")),
         backend_(test_backend()) {
     const std::vector<int> image = problem_.at("image");
-    network_ = build_network({.channels = problem_.at("channels").get<std::vector<int>>()},
-                             {{image[0], image[1], image[2]}, problem_.at("classes")}, *backend_);
-    batch_ = problem_.at("batch_size");
-    const int sizes[] = {batch_};
-    network_->prepare(sizes);
+    const ModelInput input{{image[0], image[1], image[2]}, problem_.at("classes")};
+    Experiment experiment;
+    experiment.model.channels = problem_.at("channels").get<std::vector<int>>();
+    experiment.optimizer = options_from(meta_.at("optimizer"));
+    experiment.train.micro_batch = problem_.at("batch_size");
+    step_ = make_step(*backend_, experiment, input,
+                      std::make_unique<GivenBatches>(*backend_, batches(input.image)), {});
     std::size_t offset = 0;
-    for (const Param& param : network_->params()) {
+    for (const Param& param : network().params()) {
       backend_->upload(param.value, data_.data() + offset, param.size() * sizeof(float));
       offset += param.size();
     }
-    parameters_ = offset;
-    image_floats_ = static_cast<std::size_t>(image[0]) * image[1] * image[2];
-    network_->params_changed(ActiveSet::all(network_->depth()));
-    optimizer_ = make_optimizer(options_from(meta_.at("optimizer")), *backend_, network_->params(),
-                                network_->depth());
+    REQUIRE(offset == parameters_);
+    network().params_changed(ActiveSet::all(network().depth()));
   }
 
   void follow() {
@@ -82,36 +81,40 @@ class GoldenRun {
     REQUIRE(expected_.size() == parameters_ * static_cast<std::size_t>(steps));
     for (int k = 0; k < steps; ++k) {
       CAPTURE(k);
-      const ActiveSet active = ActiveSet::suffix(meta_.at("first_active")[k], network_->depth());
+      const ActiveSet active = ActiveSet::suffix(meta_.at("first_active")[k], network().depth());
       CHECK(step(k, active) == Approx(meta_.at("losses")[k].get<double>()).epsilon(2e-5));
       compare(k);
     }
   }
 
  private:
+  Network& network() { return step_->network(); }
+
+  // `data_` has the parameters, then the images of every step.
+  std::vector<GivenBatch> batches(const ImageShape& image) {
+    const Json& labels = problem_.at("labels");
+    const std::size_t floats = image.size() * problem_.at("batch_size").get<std::size_t>();
+    REQUIRE(data_.size() > labels.size() * floats);
+    parameters_ = data_.size() - labels.size() * floats;
+    std::vector<GivenBatch> batches;
+    auto images = data_.begin() + static_cast<std::ptrdiff_t>(parameters_);
+    for (const Json& of_step : labels) {
+      const auto end = images + static_cast<std::ptrdiff_t>(floats);
+      batches.push_back({{images, end}, of_step.get<std::vector<std::uint8_t>>()});
+      images = end;
+    }
+    return batches;
+  }
+
   double step(int k, const ActiveSet& active) {
-    const std::size_t batch_floats = image_floats_ * static_cast<std::size_t>(batch_);
-    backend_->upload(network_->input(), data_.data() + parameters_ + k * batch_floats,
-                     batch_floats * sizeof(float));
-    const auto labels =
-        to_device(*backend_, problem_.at("labels")[k].get<std::vector<std::uint8_t>>());
-    Buffer<LossSums> sums(*backend_, 1);
-    sums.zero();
-    optimizer_->prepare(active, meta_.at("optimizer").at("lr"));
-    network_->forward(batch_, &active);
-    backend_->softmax_cross_entropy({batch_, problem_.at("classes"), network_->logits(),
-                                     labels.data(), network_->logits_gradient(),
-                                     1.0F / static_cast<float>(batch_), sums.data()});
-    network_->backward(batch_, active, GradMode::overwrite);
-    network_->finish_gradients(active);
-    optimizer_->step(active);
-    network_->params_changed(active);
-    return to_host(sums)[0].loss / batch_;
+    step_->set_sums({});
+    step_->run(k, {active, active, meta_.at("optimizer").at("lr").get<double>()});
+    return step_->sums().loss / step_->batch_size();
   }
 
   void compare(int k) {
     std::size_t offset = parameters_ * static_cast<std::size_t>(k);
-    for (const Param& param : network_->params()) {
+    for (const Param& param : network().params()) {
       CAPTURE(param.name);
       std::vector<float> found(param.size());
       backend_->download(found.data(), param.value, param.size() * sizeof(float));
@@ -131,11 +134,8 @@ class GoldenRun {
   Json meta_;
   std::vector<float> expected_;
   std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Network> network_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::size_t parameters_ = 0;
-  std::size_t image_floats_ = 0;
-  int batch_ = 0;
+  std::unique_ptr<Step> step_;
+  std::size_t parameters_ = 0;  // floats
 };
 
 }  // namespace

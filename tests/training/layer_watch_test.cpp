@@ -42,7 +42,7 @@ Watched watch(Experiment experiment, const std::function<void(Trainer&, Backend&
   Watched run;
   run.initial = trainer.checkpoint().weights;
   run.recorder.every_step = true;
-  run.result = trainer.run(run.recorder);
+  run.result = trainer.run(run.recorder.hooks());
   return run;
 }
 
@@ -259,7 +259,7 @@ TEST_CASE("a run that is stopped is not judged by what it puts out") {
   Trainer trainer(*backend, experiment, small_dataset(experiment));
   silence(trainer, *backend, 0);
   Recorder recorder(1);
-  const TrainResult result = trainer.run(recorder);
+  const TrainResult result = trainer.run(recorder.hooks());
   CHECK(result.status == TrainStatus::stopped);
   CHECK(result.silent_layers.empty());
 }

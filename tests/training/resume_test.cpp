@@ -81,7 +81,7 @@ Ended run_from(const Experiment& experiment, const Checkpoint* from, Recorder& r
   const auto backend = test_backend(threads);
   Trainer trainer(*backend, experiment, few_images(experiment));
   if (from != nullptr) trainer.restore(*from);
-  trainer.run(recorder);
+  trainer.run(recorder.hooks());
   return {recorder.rows, trainer.checkpoint(), from == nullptr ? -1 : from->step};
 }
 
@@ -183,13 +183,13 @@ TEST_CASE("the sampler, the counters and the target survive a resume") {
   Trainer whole(*backend, experiment, few_images(experiment));
   Recorder saving;
   saving.every_step = true;
-  const TrainResult expected = whole.run(saving);
+  const TrainResult expected = whole.run(saving.hooks());
   REQUIRE(expected.target);
   const auto other = test_backend();
   Trainer resumed(*other, experiment, few_images(experiment));
   resumed.restore(saving.checkpoints[54]);
   Recorder rest;
-  const TrainResult found = resumed.run(rest);
+  const TrainResult found = resumed.run(rest.hooks());
   CHECK(found.layer_updates == expected.layer_updates);
   CHECK(found.start_counts == expected.start_counts);
   CHECK(found.layers == expected.layers);
@@ -210,12 +210,12 @@ TEST_CASE("a layer that stands still since before a cut is told as in a run with
   Trainer whole(*backend, experiment, few_images(experiment));
   Recorder saving;
   saving.every_step = true;
-  const TrainResult expected = whole.run(saving);
+  const TrainResult expected = whole.run(saving.hooks());
   for (const std::size_t cut : {2U, 6U, 11U}) {
     Trainer resumed(*backend, experiment, few_images(experiment));
     resumed.restore(saving.checkpoints[cut - 1]);
     Recorder rest;
-    const TrainResult found = resumed.run(rest);
+    const TrainResult found = resumed.run(rest.hooks());
     CHECK(found.layers == expected.layers);
     CHECK(found.unmoved_layers == expected.unmoved_layers);
   }
@@ -229,7 +229,7 @@ TEST_CASE("a checkpoint without changes and last moves is taken, and they fill u
   Trainer whole(*backend, experiment, few_images(experiment));
   Recorder saving;
   saving.every_step = true;
-  const TrainResult expected = whole.run(saving);
+  const TrainResult expected = whole.run(saving.hooks());
   REQUIRE(expected.unmoved_layers == std::vector<int>{1});
   Checkpoint old = saving.checkpoints[kSteps - 2];
   auto state = nlohmann::json::parse(old.state);
@@ -239,7 +239,7 @@ TEST_CASE("a checkpoint without changes and last moves is taken, and they fill u
   Trainer resumed(*backend, experiment, few_images(experiment));
   resumed.restore(old);
   Recorder rest;
-  const TrainResult found = resumed.run(rest);
+  const TrainResult found = resumed.run(rest.hooks());
   CHECK(found.unmoved_layers == expected.unmoved_layers);
   REQUIRE(found.layers.size() == 3);
   CHECK(found.layers[2] == expected.layers[2]);  // moved in the last step, as in every one
@@ -253,7 +253,7 @@ TEST_CASE("the clock goes on where the checkpoint left it") {
   const auto backend = test_backend();
   Trainer trainer(*backend, experiment, few_images(experiment));
   Recorder recorder;
-  trainer.run(recorder);
+  trainer.run(recorder.hooks());
   Checkpoint late = trainer.checkpoint();
   const auto at = late.state.find("\"train_seconds\"");
   REQUIRE(at != std::string::npos);
@@ -263,7 +263,7 @@ TEST_CASE("the clock goes on where the checkpoint left it") {
   Trainer again(*backend, experiment, few_images(experiment));
   again.restore(late);
   Recorder rest;
-  const TrainResult result = again.run(rest);
+  const TrainResult result = again.run(rest.hooks());
   CHECK(result.last[Metric::train_seconds] > 1000.5);
   CHECK(result.last[Metric::train_seconds] < 1100.0);
 }

@@ -37,12 +37,14 @@ using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 // Takes its time wherever the run's clock should be paused.
-class Dawdler final : public TrainObserver {
+class Dawdler final : public TrainObserver, public TrainSignals, public CheckpointKeeper {
  public:
+  TrainHooks hooks() { return {*this, *this, *this}; }
   void on_step(std::int64_t) override {}
   void on_metrics(const MetricsRow&) override { sleep(&rows); }
   bool stop_requested() override { return false; }
-  void on_checkpoint(const Checkpoint&, bool) override { sleep(&checkpoints); }
+  void keep(const Checkpoint&, bool) override { sleep(&checkpoints); }
+  std::optional<Checkpoint> newest() override { return std::nullopt; }
   int rows = 0;
   int checkpoints = 0;
   Clock::duration slept{};
@@ -218,7 +220,7 @@ TEST_CASE("the clock counts training only: what observers do with rows and check
   Trainer trainer(*backend, experiment, small_dataset(experiment));
   Dawdler observer;
   const auto begin = Clock::now();
-  const TrainResult result = trainer.run(observer);
+  const TrainResult result = trainer.run(observer.hooks());
   const auto wall = Clock::now() - begin;
   CHECK(observer.rows == 11);
   CHECK(observer.checkpoints >= 9);
@@ -233,7 +235,7 @@ TEST_CASE("oracle 25: perf/flops adds up the FLOP counter's cost of each drawn s
   Trainer trainer(*backend, experiment, small_dataset(experiment));
   const auto costs = trainer.network().costs();
   Recorder recorder;
-  const TrainResult result = trainer.run(recorder);
+  const TrainResult result = trainer.run(recorder.hooks());
   double expected = 0.0;
   for (int s = 0; s < 4; ++s) {
     expected += static_cast<double>(result.start_counts[static_cast<std::size_t>(s)]) * 33 *

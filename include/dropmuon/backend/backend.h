@@ -7,6 +7,7 @@
 // A backend implements every operation: there is no "unsupported".
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,16 @@ struct PhaseSeconds {
   double forward = 0.0;
   double backward = 0.0;
   double optimizer = 0.0;
+};
+
+// A training step, or a half of it: up to the gradients, and what they move.
+enum class StepPart { whole, compute, move };
+
+// What a step's operations depend on, and nothing else.
+struct StepKey {
+  std::uint64_t layers = 0;  // ActiveSet::key() of the layers that move
+  StepPart part = StepPart::whole;
+  auto operator<=>(const StepKey&) const = default;
 };
 
 // What run_step() did with the steps it was given.
@@ -102,7 +113,7 @@ class Backend {
   // (learning rates, batch indices) must be read from device memory inside the operations. Keys
   // belong to one user of the backend at a time; a new one starts with forget_steps(). Memory that
   // recordings use may be released: they are forgotten then.
-  virtual void run_step(std::uint64_t key, const std::function<void()>& body) = 0;
+  virtual void run_step(const StepKey& key, const std::function<void()>& body) = 0;
   virtual void forget_steps() = 0;
   virtual RecordingCounts recording_counts() const = 0;
 

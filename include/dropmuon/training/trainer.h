@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The training loop: draw layers, compute only what they need, move only them, look now and then.
+// The training loop: draws the layers of each step; logs, evaluates, saves, stops and rolls back.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include <dropmuon/engine/network.h>
 #include <dropmuon/training/checkpoint_store.h>
 #include <dropmuon/training/evaluator.h>
 #include <dropmuon/training/layer_watch.h>
 #include <dropmuon/training/metrics.h>
 #include <dropmuon/training/options.h>
+#include <dropmuon/training/step.h>
 #include <dropmuon/training/stopwatch.h>
 
 namespace dropmuon {
 
-enum class TrainStatus { done, stopped, diverged };
+enum class TrainStatus { running, done, stopped, diverged };
 std::string_view name_of(TrainStatus status);
 
 // Where the target was first met, by an evaluation.
@@ -28,7 +28,7 @@ struct TargetHit {
 };
 
 struct TrainResult {
-  TrainStatus status = TrainStatus::done;
+  TrainStatus status = TrainStatus::running;
   std::int64_t steps = 0;
   std::int64_t skipped_steps = 0;  // see NonFinite::skip
   int rollbacks = 0;
@@ -46,18 +46,39 @@ struct TrainResult {
   double paused_seconds = 0.0;  // in which the processes of the run stood still; see RunClock
 };
 
-// Called from the loop with the clock paused, except on_step, which must be cheap.
+// Receives what happens. Called with the clock paused, except on_step, which must be cheap.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
   virtual void on_step(std::int64_t steps_done) = 0;
   virtual void on_metrics(const MetricsRow& row) = 0;
+  // The run returns to the state after `step`; what was reported of later ones is void.
+  virtual void on_rollback(std::int64_t /*step*/) {}
+};
+
+// What is wished from outside. Asked after every step, so answers must be cheap.
+class TrainSignals {
+ public:
+  virtual ~TrainSignals() = default;
   virtual bool stop_requested() = 0;
   // Whether the state is wanted after this step, beside the times that are due.
   virtual bool checkpoint_requested() { return false; }
-  virtual void on_checkpoint(const Checkpoint& checkpoint, bool best) = 0;
-  // The last checkpoint, to which the run now returns; what was reported after it is void.
-  virtual std::optional<Checkpoint> on_rollback() { return std::nullopt; }
+};
+
+// Keeps states of the run. Called with the clock paused.
+class CheckpointKeeper {
+ public:
+  virtual ~CheckpointKeeper() = default;
+  virtual void keep(const Checkpoint& checkpoint, bool best) = 0;
+  // The last one that can still be had, to return to; none: the run cannot go on.
+  virtual std::optional<Checkpoint> newest() = 0;
+};
+
+// All must outlive the run.
+struct TrainHooks {
+  TrainObserver& observer;
+  TrainSignals& signals;
+  CheckpointKeeper& keeper;
 };
 
 class Trainer {
@@ -67,8 +88,9 @@ class Trainer {
   Trainer(Backend& backend, const Experiment& experiment, Dataset dataset);
   ~Trainer();
 
-  // From the first step, or from where restore() left off.
-  TrainResult run(TrainObserver& observer);
+  // From the first step, or from where restore() left off, until it is done, stopped or has
+  // diverged.
+  TrainResult run(const TrainHooks& hooks);
 
   // All that the rest of the run depends on, after a finished step: weights, the optimizer's state,
   // counters, clock, and what the metrics add up. Random numbers need no state: they are keyed by
@@ -83,8 +105,8 @@ class Trainer {
   std::int64_t logged_step() const { return logged_step_; }
   std::int64_t best_step() const { return result_.best_step; }
 
-  Evaluation evaluate_train_sample() { return train_evaluator_->run(*network_); }
-  Evaluation evaluate_test() { return test_evaluator_->run(*network_); }
+  Evaluation evaluate_train_sample() { return train_evaluator_->run(network()); }
+  Evaluation evaluate_test() { return test_evaluator_->run(network()); }
 
   // What every image is normalised with: the constants of the training images, unless the weights
   // came with others; restore() takes the checkpoint's.
@@ -92,26 +114,23 @@ class Trainer {
   // Throws Error(bad_data), naming `source`, for another number of channels.
   void set_normalization(const Normalization& normalization, const std::string& source);
 
-  Network& network() { return *network_; }
+  Network& network() { return step_->network(); }
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_per_epoch() const { return batcher_->steps_per_epoch(); }
-  int micro_batch() const { return micro_batch_; }
+  int micro_batch() const { return step_->micro_batch(); }
 
-  // One optimizer step with the layers drawn for it; what run() repeats. Public for `bench` and
-  // tests, which may name the layers instead.
+  // One optimizer step with the layers drawn for it; what run() repeats. Public for tests, which
+  // may name the layers instead.
   void step(std::int64_t index);
   void step(std::int64_t index, const ActiveSet& active);
 
  private:
-  void compute(const ActiveSet& computed);
-  void move(const ActiveSet& active);
-  void prepare_move(std::int64_t index, const ActiveSet& active);
-  void move_if_finite(std::int64_t index, const ActiveSet& active, const ActiveSet& computed);
+  bool running() const { return result_.status == TrainStatus::running; }
+  void run_if_finite(std::int64_t index, const StepPlan& plan);
   std::string first_bad_gradient(const ActiveSet& computed);
-  LossSums running_sums() const;
-  void save(TrainObserver& observer, bool best);
+  void save(CheckpointKeeper& keeper, bool best);
   void diverge(const std::string& problem);
-  bool roll_back(TrainObserver& observer);
+  bool roll_back(const TrainHooks& hooks);
   StepInfo info(std::int64_t index) const;
   void restore_tensors(const Checkpoint& checkpoint);
   void add_phases();
@@ -129,22 +148,18 @@ class Trainer {
 
   Backend& backend_;
   Experiment experiment_;
-  std::unique_ptr<Network> network_;
-  std::unique_ptr<LayerSampler> sampler_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<LayerWatch> watch_;
   Normalization normalization_;
   std::unique_ptr<DeviceSplit> train_;
   std::unique_ptr<DeviceSplit> test_;
   std::unique_ptr<Batcher> batcher_;
+  std::unique_ptr<Step> step_;
+  std::unique_ptr<LayerSampler> sampler_;
+  std::unique_ptr<LayerWatch> watch_;
   std::unique_ptr<Evaluator> train_evaluator_;
   std::unique_ptr<Evaluator> test_evaluator_;
-  Buffer<std::uint8_t> labels_;
-  Buffer<LossSums> sums_;
   std::vector<LayerCost> costs_;
   std::int64_t total_steps_ = 0;
   std::int64_t steps_done_ = 0;
-  int micro_batch_ = 0;
 
   Stopwatch clock_;
   double paused_before_ = 0.0;  // by earlier processes, as far as the checkpoint tells

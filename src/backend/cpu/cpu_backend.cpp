@@ -47,7 +47,7 @@ DeviceInfo CpuBackend::info() const {
           .libraries = {{"oneDNN", onednn_version()}}};
 }
 
-void CpuBackend::run_step(std::uint64_t /*key*/, const std::function<void()>& body) { body(); }
+void CpuBackend::run_step(const StepKey& /*key*/, const std::function<void()>& body) { body(); }
 
 void CpuBackend::mark(Phase phase) {
   const Clock::time_point now = Clock::now();

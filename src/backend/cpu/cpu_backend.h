@@ -47,7 +47,7 @@ class CpuBackend final : public Backend {
   void apply_update(std::span<const UpdateItem> items) override;
   void apply_adam(std::span<const AdamItem> items, const AdamRule& rule) override;
 
-  void run_step(std::uint64_t key, const std::function<void()>& body) override;
+  void run_step(const StepKey& key, const std::function<void()>& body) override;
   void forget_steps() override {}
   RecordingCounts recording_counts() const override { return {}; }
   void mark(Phase phase) override;

@@ -77,7 +77,7 @@ kernels::Scratch CudaBackend::scratch() const {
           .counter_count = kCounters};
 }
 
-void CudaBackend::run_step(std::uint64_t key, const std::function<void()>& body) {
+void CudaBackend::run_step(const StepKey& key, const std::function<void()>& body) {
   recorder_.run(key, body);
 }
 

@@ -24,7 +24,7 @@ const char* name_of(Phase phase) {
 
 }  // namespace
 
-void StepRecorder::run(std::uint64_t key, const std::function<void()>& body) {
+void StepRecorder::run(const StepKey& key, const std::function<void()>& body) {
   DM_CHECK(current_ == nullptr, "a step inside a step");
   Recording& recording = find(key);
   ++recording.runs;
@@ -41,7 +41,7 @@ void StepRecorder::run(std::uint64_t key, const std::function<void()>& body) {
   DM_CUDA(cudaGraphLaunch(recording.graph, stream_));
 }
 
-StepRecorder::Recording& StepRecorder::find(std::uint64_t key) {
+StepRecorder::Recording& StepRecorder::find(const StepKey& key) {
   const auto found = by_key_.find(key);
   if (found != by_key_.end()) {
     recordings_.splice(recordings_.begin(), recordings_, found->second);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// One graph per active set. The first step of a key is run directly: libraries load their kernels
-// when they are first used, which a capture does not allow, and a set that never comes again need
-// not be recorded. The second is captured, and it and all later ones are replays. With graphs off
-// every step is run directly.
+// One graph per active set, or one for each half of its step. The first step of a key is run
+// directly: libraries load their kernels when they are first used, which a capture does not allow,
+// and a set that never comes again need not be recorded. The second is captured, and it and all
+// later ones are replays. With graphs off every step is run directly.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "handle.h"
@@ -24,7 +24,7 @@ class StepRecorder {
 
   StepRecorder(cudaStream_t stream, bool graphs) : stream_(stream), graphs_(graphs) {}
 
-  void run(std::uint64_t key, const std::function<void()>& body);
+  void run(const StepKey& key, const std::function<void()>& body);
   void mark(Phase phase);  // ignored outside of run()
 
   // Times the last run of each key and multiplies by its runs since the last call; waits for the
@@ -42,7 +42,7 @@ class StepRecorder {
     Event event;
   };
   struct Recording {
-    std::uint64_t key = 0;
+    StepKey key;
     bool ran = false;
     GraphExec graph;
     std::vector<Mark> marks;
@@ -50,7 +50,7 @@ class StepRecorder {
     std::int64_t runs = 0;  // since the seconds were last taken
   };
 
-  Recording& find(std::uint64_t key);
+  Recording& find(const StepKey& key);
   void capture(Recording& recording, const std::function<void()>& body);
   void end_failed_capture();
   void run_directly(Recording& recording, const std::function<void()>& body);
@@ -63,7 +63,7 @@ class StepRecorder {
   Recording* current_ = nullptr;
   std::optional<ProfilerRange> phase_range_;
   std::list<Recording> recordings_;  // most recently used first
-  std::unordered_map<std::uint64_t, std::list<Recording>::iterator> by_key_;
+  std::map<StepKey, std::list<Recording>::iterator> by_key_;
   PhaseSeconds seconds_;
   RecordingCounts counts_;
 };
