@@ -10,7 +10,7 @@
 #include <dropmuon/core/run_clock.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/bench.h>
-#include <dropmuon/training/trainer.h>
+#include <dropmuon/training/step.h>
 
 namespace dropmuon {
 namespace {
@@ -21,25 +21,42 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Random pixels and labels: timing does not depend on what the images show.
 Dataset random_dataset(const DatasetInfo& info, int count) {
   Dataset data;
   data.image = info.image;
   data.classes = info.classes;
   Random random(0, Purpose::synthetic_data, 0);
-  for (Split* split : {&data.train, &data.test}) {
-    const int images = split == &data.train ? count : 1;
-    split->images.resize(static_cast<std::size_t>(images) * info.image.size());
-    for (auto& pixel : split->images) pixel = static_cast<std::uint8_t>(random.below(256));
-    split->labels.resize(static_cast<std::size_t>(images));
-    for (auto& label : split->labels) {
-      label = static_cast<std::uint8_t>(random.below(static_cast<std::uint32_t>(info.classes)));
-    }
+  data.train.images.resize(static_cast<std::size_t>(count) * info.image.size());
+  for (auto& pixel : data.train.images) pixel = static_cast<std::uint8_t>(random.below(256));
+  data.train.labels.resize(static_cast<std::size_t>(count));
+  for (auto& label : data.train.labels) {
+    label = static_cast<std::uint8_t>(random.below(static_cast<std::uint32_t>(info.classes)));
   }
   data.mean.assign(static_cast<std::size_t>(info.image.channels), 0.5F);
   data.inverse_std.assign(static_cast<std::size_t>(info.image.channels), 3.5F);
   return data;
 }
+
+// One batch of random pixels and labels, shuffled and augmented as in training: timing does not
+// depend on what the images show.
+class RandomBatches final : public BatchSource {
+ public:
+  RandomBatches(Backend& backend, const Experiment& experiment, const Dataset& data)
+      : split_(backend, data, data.train),
+        batcher_(backend, data.train.count(), data.train.count(), experiment.augment,
+                 experiment.seed),
+        batches_(split_, batcher_) {}
+  int batch_size() const override { return batches_.batch_size(); }
+  void next(std::int64_t index) override { batches_.next(index); }
+  void load(int offset, int n, float* x, std::uint8_t* y) override {
+    batches_.load(offset, n, x, y);
+  }
+
+ private:
+  DeviceSplit split_;
+  Batcher batcher_;
+  SplitBatches batches_;
+};
 
 // Newton-Schulz on every filter and matrix of the network, as a full Muon step does it.
 class OrthogonalizeTimer {
@@ -69,12 +86,25 @@ class OrthogonalizeTimer {
   std::vector<DirectionItem> items_;
 };
 
-void time_step(Trainer& trainer, Backend& backend, std::int64_t index, int first, BenchStart& start,
-               double rounds) {
-  const ActiveSet active = ActiveSet::suffix(first, trainer.network().depth());
+// Runs step after step on the one batch, each with the suffix that begins at `first`.
+class Stepper {
+ public:
+  Stepper(Step& step, double learning_rate) : step_(step), learning_rate_(learning_rate) {}
+  void run(int first) {
+    const ActiveSet active = ActiveSet::suffix(first, step_.network().depth());
+    step_.run(index_++, {.active = active, .computed = active, .learning_rate = learning_rate_});
+  }
+
+ private:
+  Step& step_;
+  double learning_rate_;
+  std::int64_t index_ = 0;
+};
+
+void time_step(Stepper& stepper, Backend& backend, int first, BenchStart& start, double rounds) {
   backend.phase_seconds();  // forget what came before
   const Clock::time_point begin = Clock::now();
-  trainer.step(index, active);
+  stepper.run(first);
   backend.synchronize();
   start.seconds.push_back(seconds_since(begin));
   const PhaseSeconds phases = backend.phase_seconds();
@@ -119,12 +149,15 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
   const DatasetInfo info = dataset_info(config.experiment.data);
   require_a_batch(config.experiment.train.batch_size, info);
   const std::unique_ptr<Backend> backend = make_backend(config.device);
-  Experiment experiment = config.experiment;
-  experiment.sampling.truncate = Truncate::yes;
+  const Experiment& experiment = config.experiment;
   const int batch = experiment.train.batch_size;
-  Trainer trainer(*backend, experiment, random_dataset(info, batch));
-  const int depth = trainer.network().depth();
-  OrthogonalizeTimer orthogonalize(*backend, trainer.network(), experiment.optimizer);
+  const std::unique_ptr<Step> step = make_step(
+      *backend, experiment, {info.image, info.classes},
+      std::make_unique<RandomBatches>(*backend, experiment, random_dataset(info, batch)), {});
+  Network& network = step->network();
+  const int depth = network.depth();
+  make_layer_sampler(experiment.sampling, depth, experiment.seed);  // refuses what training would
+  OrthogonalizeTimer orthogonalize(*backend, network, experiment.optimizer);
 
   const DeviceInfo device = backend->info();
   BenchResult result{.device = describe(device),
@@ -135,23 +168,22 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
                      .assumption = info.source == InfoSource::assumed ? to_text(info) : "",
                      .channels = experiment.model.channels,
                      .batch_size = batch,
-                     .micro_batch = trainer.micro_batch()};
+                     .micro_batch = step->micro_batch()};
   result.starts.resize(static_cast<std::size_t>(depth));
   for (int s = 0; s < depth; ++s) {
     BenchStart& start = result.starts[static_cast<std::size_t>(s)];
     const ActiveSet set = ActiveSet::suffix(s, depth);
-    start.flops = step_flops_per_image(trainer.network().costs(), set) * batch;
-    start.computed_flops = computed_flops_per_image(trainer.network().costs(), set) * batch;
+    start.flops = step_flops_per_image(network.costs(), set) * batch;
+    start.computed_flops = computed_flops_per_image(network.costs(), set) * batch;
   }
-  std::int64_t index = 0;
-  for (int i = 0; i < options.warmup_steps; ++i) trainer.step(index++, ActiveSet::all(depth));
-  for (int s = 0; s < depth; ++s) trainer.step(index++, ActiveSet::suffix(s, depth));  // recorded
+  Stepper stepper(*step, experiment.optimizer.lr);
+  for (int i = 0; i < options.warmup_steps; ++i) stepper.run(0);
+  for (int s = 0; s < depth; ++s) stepper.run(s);  // recorded
   if (orthogonalize.used()) orthogonalize.run();
   result.peak_flops = backend->measure_peak_flops();
   for (int round = 0; round < options.rounds; ++round) {
     for (int s = 0; s < depth; ++s) {
-      time_step(trainer, *backend, index++, s, result.starts[static_cast<std::size_t>(s)],
-                options.rounds);
+      time_step(stepper, *backend, s, result.starts[static_cast<std::size_t>(s)], options.rounds);
     }
     if (orthogonalize.used()) result.orthogonalize_seconds.push_back(orthogonalize.run());
   }

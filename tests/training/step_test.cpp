@@ -194,6 +194,28 @@ TEST_CASE("what comes after a step, or after a half that ends it, counts for no 
   }
 }
 
+TEST_CASE("layers that are computed though they do not move cost a whole backward pass") {
+  CountingBackend backend(test_backend());
+  const auto step = step_of(backend, experiment_of(OptimizerType::sgd), 5);
+  for (const Truncate truncate : {Truncate::yes, Truncate::no}) {
+    backend.forget_steps();  // the same set is computed otherwise now
+    for (const bool whole : {true, false}) {
+      CAPTURE(static_cast<int>(truncate), whole);
+      const StepPlan plan = plan_of({2, 3}, truncate);
+      backend.counts.clear();
+      if (whole) {
+        step->run(0, plan);
+      } else {
+        step->compute(0, plan.active, plan.computed);
+        step->move(plan);
+      }
+      CHECK(backend.count("conv2d[0].backward_filter") == (truncate == Truncate::yes ? 0 : 1));
+      CHECK(backend.count("conv2d[0].load_filter") == 0);
+      CHECK(backend.count("conv2d[2].load_filter") == 1);
+    }
+  }
+}
+
 TEST_CASE("no half of a step allocates") {
   CountingBackend backend(test_backend());
   const auto step = step_of(backend, experiment_of(OptimizerType::muon), 5);
