@@ -198,6 +198,11 @@ int report(const std::string& message, ExitCode code) {
   return static_cast<int>(code);
 }
 
+// Of what others say; an Error has seen to it.
+int report_line(const std::string& message, ExitCode code) {
+  return report(controls_named(message), code);
+}
+
 // If the program was started without its standard streams, the first files that it opens would get
 // their numbers, and then the messages. Whoever closes standard output wants nothing of it.
 void open_standard_streams() {
@@ -220,7 +225,7 @@ int run(int argc, char** argv) {
   Options options;
   build(app, options);
   const std::string unknown = unknown_command(app, std::span(words).subspan(1));
-  if (!unknown.empty()) return report(unknown, ExitCode::usage);
+  if (!unknown.empty()) return report_line(unknown, ExitCode::usage);
   try {
     app.parse(argc, argv);
   } catch (const Error& error) {  // of an argument's transformation
@@ -229,8 +234,9 @@ int run(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    return report(fmt::format("{}{} (see dropmuon --help)", message, flag_suggestion(app, words)),
-                  ExitCode::usage);
+    return report_line(
+        fmt::format("{}{} (see dropmuon --help)", message, flag_suggestion(app, words)),
+        ExitCode::usage);
   }
   try {
     return static_cast<int>(dispatch(app, options, words));
@@ -240,7 +246,7 @@ int run(int argc, char** argv) {
     return report("out of memory; a smaller train.micro_batch or data.train_limit helps",
                   ExitCode::internal);
   } catch (const std::exception& error) {
-    return report(fmt::format("internal error: {}", error.what()), ExitCode::internal);
+    return report_line(fmt::format("internal error: {}", error.what()), ExitCode::internal);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/text.h>
 
 namespace dropmuon::log {
 namespace {
@@ -59,7 +60,7 @@ void write(Level level, const std::string& message) {
     if (sink == nullptr || !sink->should_log(native(level))) continue;
     const bool say_level =
         sink == sinks().console.get() && level == Level::warning;  // the file does
-    const std::string text = (say_level ? "warning: " : "") + message;
+    const std::string text = (say_level ? "warning: " : "") + controls_named(message);
     const spdlog::details::log_msg entry("dropmuon", native(level), text);
     try {
       sink->log(entry);

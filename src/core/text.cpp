@@ -47,4 +47,20 @@ std::string shell_quoted(const std::string& word) {
   return quoted + "'";
 }
 
+std::string controls_named(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : ' ');
+    const bool is_long = byte == 0xC2 && next >= 0x80 && next < 0xA0;  // U+0080 .. U+009F
+    if (is_long || byte < 0x20 || byte == 0x7F) {
+      out += fmt::format("<U+{:04X}>", is_long ? next : byte);
+      i += is_long ? 1 : 0;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 }  // namespace dropmuon

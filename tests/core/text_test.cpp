@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include <unistd.h>
+
 #include "catch.h"
 #include <dropmuon/core/error.h>
+#include <dropmuon/core/log.h>
 #include <dropmuon/core/path_text.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/shape.h>
@@ -43,6 +50,42 @@ TEST_CASE("words for a shell are quoted where they must be") {
   CHECK(shell_quoted("/no data/~x") == "'/no data/~x'");
   CHECK(shell_quoted("it's $HOME") == "'it'\\''s $HOME'");
   CHECK(shell_quoted("\xc3\xbc") == "'\xc3\xbc'");
+}
+
+TEST_CASE("control characters are named, and nothing else is") {
+  CHECK(controls_named("a\nb\tc\x1b[31m\x7f\r") ==
+        "a<U+000A>b<U+0009>c<U+001B>[31m<U+007F><U+000D>");
+  CHECK(controls_named(std::string("\0", 1)) == "<U+0000>");
+  CHECK(controls_named("a\xc2\x9b"
+                       "b\xc2\x85") == "a<U+009B>b<U+0085>");
+  for (const std::string text :
+       {"", "a b", "\xc3\xbc\xc2\xa0", "\xc2", "\xe6\x97\xa5", "\xff\x9b"}) {
+    CHECK(controls_named(text) == text);
+  }
+}
+
+TEST_CASE("an error is one line whatever it quotes, its excerpt apart") {
+  CHECK_THROWS_WITH(fail(ExitCode::usage, "no {}", "a\nb"), Catch::Equals("no a<U+000A>b"));
+  const Error error(ExitCode::bad_config, "a\nb: bad", "line\n ^");
+  CHECK(std::string(error.what()) == "a<U+000A>b: bad\nline\n ^");
+}
+
+TEST_CASE("the log has one line for each message, whatever it quotes") {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("dropmuon-log-{}", getpid())).string();
+  log::set_level(log::Level::off);
+  log::open_file(path);
+  log::info("{}", "a\nb");
+  log::warning("{}", "c\rd");
+  log::close_file();
+  log::set_level(log::Level::info);
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  std::filesystem::remove(path);
+  REQUIRE(lines.size() == 2);
+  CHECK_THAT(lines[0], Catch::EndsWith(" info a<U+000A>b"));
+  CHECK_THAT(lines[1], Catch::EndsWith(" c<U+000D>d"));
 }
 
 TEST_CASE("a path from the command line has its home folder, or is refused") {

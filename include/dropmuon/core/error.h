@@ -24,10 +24,12 @@ enum class ExitCode {
   bad_config = 78,
 };
 
-// What went wrong, in one line for a person: expected, found, what to do.
+// What went wrong, in one line for a person: expected, found, what to do. It is one line whatever
+// the texts that it quotes: control characters in it are named. `excerpt` is shown below it as it
+// is.
 class Error : public std::runtime_error {
  public:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ExitCode code, const std::string& message, const std::string& excerpt = "");
   ExitCode code() const { return code_; }
 
  private:

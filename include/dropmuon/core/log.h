@@ -14,7 +14,7 @@ enum class Level { info, warning, off };
 void set_level(Level level);  // what standard error shows; a log file always gets info and up
 void open_file(const std::string& path);
 void close_file();
-void write(Level level, const std::string& message);
+void write(Level level, const std::string& message);  // one line: control characters are named
 
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {

@@ -109,7 +109,7 @@ RunConfig load_config(const std::string& path, const std::vector<std::string>& o
     if (const auto problem = find_problem(config)) fail_problem(*problem, root, items);
     return config;
   } catch (const TextError& error) {
-    throw Error(ExitCode::bad_config, message_at(path, text, error));
+    throw error_at(path, text, error);
   }
 }
 

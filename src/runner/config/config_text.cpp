@@ -158,7 +158,8 @@ std::string with_unseen_named(std::string_view message) {
   return out;
 }
 
-std::string message_at(const std::string& path, std::string_view text, const TextError& error) {
+Error error_at(const std::string& path, std::string_view text, const TextError& error,
+               ExitCode code) {
   const int line_number = std::max(error.at().line, 0);
   const std::string_view line = source_line(text, line_number);
   const auto column = static_cast<std::size_t>(std::max(error.at().column, 0));
@@ -170,8 +171,8 @@ std::string message_at(const std::string& path, std::string_view text, const Tex
   const std::size_t caret = shown.size() + place - begin;
   for (std::size_t i = begin; i < end; ++i) shown += characters[i];
   if (end < characters.size()) shown += "...";
-  return fmt::format("{}:{}:{}: {}\n{}\n{}^", path, line_number + 1, place + 1, error.what(), shown,
-                     std::string(caret, ' '));
+  return {code, fmt::format("{}:{}:{}: {}", path, line_number + 1, place + 1, error.what()),
+          fmt::format("{}\n{}^", shown, std::string(caret, ' '))};
 }
 
 }  // namespace dropmuon

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <dropmuon/core/error.h>
+
 namespace dropmuon {
 
 // Both count from 0; columns count bytes.
@@ -56,7 +58,8 @@ std::string one_line(std::string_view text);
 // A message that quotes such a text as it was: the same without the clipping.
 std::string with_unseen_named(std::string_view message);
 
-// "file:line:column: message", the source line and a caret below the place.
-std::string message_at(const std::string& path, std::string_view text, const TextError& error);
+// "file:line:column: message", with the source line and a caret below the place as its excerpt.
+Error error_at(const std::string& path, std::string_view text, const TextError& error,
+               ExitCode code = ExitCode::bad_config);
 
 }  // namespace dropmuon

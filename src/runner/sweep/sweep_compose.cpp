@@ -47,7 +47,7 @@ void SweepComposer::load(const SweepBase& base) {
     const TextError error(base.at, fmt::format("base: no file {}; a base is looked for where the "
                                                "sweep file is",
                                                one_line(file)));
-    throw Error(ExitCode::missing_input, message_at(source_.path, source_.text, error));
+    throw error_at(source_.path, source_.text, error, ExitCode::missing_input);
   }
   bases_.emplace(file, load_config(file, {}));
 }

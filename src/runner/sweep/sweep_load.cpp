@@ -137,7 +137,7 @@ Sweep load_sweep(const std::string& path, const std::vector<std::string>& overri
             .definition = source.text,
             .jobs = std::move(jobs)};
   } catch (const TextError& error) {
-    throw Error(ExitCode::bad_config, message_at(path, source.text, error));
+    throw error_at(path, source.text, error);
   }
 }
 
