@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Whatever text somebody puts behind KEY=: the run has exactly that text, or there is a failure.
+#include <cctype>
 #include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <yaml-cpp/yaml.h>
 
 #include "catch.h"
 #include "config_fixture.h"
@@ -143,6 +146,48 @@ TEST_CASE("config: the text behind KEY= is the value, or is refused") {
       }
       if (text != "null") CHECK(misread(key, doubly_quoted(text), text).empty());
     }
+  }
+}
+
+TEST_CASE("config: a text that looks like another type is written in quotes") {
+  std::vector<std::string> texts = {
+      "0",   "7",    "10",  "007", "0o17",  "0x10",       "0XfF",   "0b101",      "1_000", "1e3",
+      "1E3", "1e-3", "1.5", "1.",  "12.e3", "2026-11-28", "1.5e-3", "685_230.15", "0x_1F"};
+  for (const std::string word : {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}) {
+    std::string capital = word;
+    std::string capitals;
+    capital[0] = static_cast<char>(std::toupper(capital[0]));
+    for (const char letter : word) capitals += static_cast<char>(std::toupper(letter));
+    texts.insert(texts.end(), {word, capital, capitals});
+  }
+  // The name of a run allows few letters, a path any.
+  const std::vector<std::string> of_paths = {"~",    ".5", ".inf",  "-.INF", ".nan",
+                                             "-1",   "+1", "-0x10", "=",     "<<",
+                                             "1:30", "-",  "---",   "a: b",  "12:30:45"};
+  const auto check = [](const TextKey& key, const std::string& text) {
+    CAPTURE(key.path, text);
+    const std::string quoted = key.path + "=\"" + text + "\"";
+    const std::string written = to_yaml(load_text("seed: 1\n", {quoted}));
+    CHECK(key.value(load_text(written)) == text);
+    YAML::Node node = YAML::Load(written);  // by another reader of YAML
+    for (std::size_t begin = 0; begin != std::string::npos;) {
+      const std::size_t dot = key.path.find('.', begin);
+      node.reset(node[key.path.substr(begin, dot - begin)]);
+      begin = dot == std::string::npos ? dot : dot + 1;
+    }
+    CHECK(node.Tag() == "!");  // in quotes: a text and nothing else
+    CHECK(node.as<std::string>() == text);
+  };
+  for (const TextKey& key : text_keys()) {
+    if (key.path == "data.dataset" || key.path == "device") continue;  // one of a few words
+    for (const std::string& text : texts) check(key, text);
+    for (const std::string& text : of_paths) {
+      if (key.path != "name" && !text.starts_with("~")) check(key, text);
+    }
+  }
+  for (const std::string plain : {"runs", "a1", "e3", "nothing", "1st", "data/0x10", "x.5"}) {
+    CHECK_THAT(to_yaml(load_text("seed: 1\n", {"runs_dir=" + plain})),
+               Catch::Contains("runs_dir: " + plain + "\n"));
   }
 }
 

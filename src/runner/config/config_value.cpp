@@ -65,6 +65,19 @@ std::string lower(std::string text) {
   return text;
 }
 
+// Whether some reader of YAML, 1.1 or 1.2, takes these plain letters for something else than a
+// text: nothing, a truth, a number or a date. A version number such as 1.2.3 may pass for one here.
+bool is_typed(const std::string& text) {
+  const std::string word = lower(text);
+  for (const char* typed : {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}) {
+    if (word == typed) return true;
+  }
+  if (word.empty() || std::isdigit(static_cast<unsigned char>(word.front())) == 0) return false;
+  const bool has_base = word.starts_with("0x") || word.starts_with("0o") || word.starts_with("0b");
+  return word.find_first_not_of(has_base ? "0123456789abcdefox_" : "0123456789e_.-") ==
+         std::string::npos;
+}
+
 }  // namespace
 
 std::string IntegerRange::text() const {
@@ -167,8 +180,7 @@ std::string print_text(const std::string& text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
   const bool plain_letters = text.find_first_not_of(kPlain) == std::string::npos;
-  const bool reads_as_null = lower(text) == "null";
-  if (!text.empty() && plain_letters && !reads_as_null && text.front() != '-' &&
+  if (!text.empty() && plain_letters && !is_typed(text) && text.front() != '-' &&
       text.front() != '.') {
     return text;
   }

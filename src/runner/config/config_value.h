@@ -66,7 +66,7 @@ std::vector<double> read_numbers(const YamlNode& node, const NumberRange& range,
 
 // A number as short as it can be and still read back to the same bits.
 std::string print_number(double value);
-// Plain where that reads back to the same text, else in double quotes.
+// Plain where any reader of YAML reads back the same text, else in double quotes.
 std::string print_text(const std::string& text);
 std::string print_list(const std::vector<std::string>& items);
 
