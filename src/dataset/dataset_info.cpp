@@ -18,8 +18,6 @@ namespace {
 // What a look at the files came to. In doubt they have to be read, which tells what is wrong.
 enum class Look { absent, doubtful, good };
 
-Look worse(Look a, Look b) { return std::min(a, b); }
-
 Look look_at_idx(const std::string& folder, const std::string& prefix, ImageShape& image,
                  int& count) {
   const auto images = read_data_head(folder + "/" + prefix + "-images-idx3-ubyte", 16);
@@ -33,12 +31,21 @@ Look look_at_idx(const std::string& folder, const std::string& prefix, ImageShap
   return Look::good;
 }
 
-Look look_at_idx_set(DatasetInfo& info) {
-  ImageShape test;
-  const Look train_look = look_at_idx(info.folder, "train", info.image, info.train_count);
-  const Look test_look = look_at_idx(info.folder, "t10k", test, info.test_count);
-  const Look look = worse(train_look, test_look);
-  return look == Look::good && info.image != test ? Look::doubtful : look;
+// Of the training and of the test images.
+struct Looks {
+  Look train = Look::absent;
+  Look test = Look::absent;
+};
+
+Looks look_at_idx_set(DatasetInfo& info) {
+  ImageShape train = info.image;
+  ImageShape test = info.image;
+  Looks looks{.train = look_at_idx(info.folder, "train", train, info.train_count),
+              .test = look_at_idx(info.folder, "t10k", test, info.test_count)};
+  const bool both = looks.train == Look::good && looks.test == Look::good;
+  if (both && train != test) looks.test = Look::doubtful;
+  info.image = looks.train == Look::good ? train : test;
+  return looks;
 }
 
 // The size of a packed file's content is not noted where it can be relied on, so it is unpacked.
@@ -48,20 +55,38 @@ std::optional<std::uint64_t> content_size(const std::string& path) {
   return head->size ? *head->size : read_data_file(path)->bytes.size();
 }
 
-Look look_at_cifar(DatasetInfo& info) {
-  info.train_count = 0;
-  info.test_count = 0;
+Look look_at_cifar(const std::string& folder, std::initializer_list<const char*> names,
+                   int& count) {
   Look look = Look::good;
-  for (const char* name : {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
-                           "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"}) {
-    const auto size = content_size(info.folder + "/" + name);
+  int found = 0;
+  for (const char* name : names) {
+    const auto size = content_size(folder + "/" + name);
     if (!size) return Look::absent;
     const bool whole = *size > 0 && *size % kCifarRowBytes == 0 && *size <= kMaxDataFileBytes;
     if (!whole) look = Look::doubtful;
-    int& count = std::string_view(name).starts_with("test") ? info.test_count : info.train_count;
-    if (whole) count += static_cast<int>(*size / kCifarRowBytes);
+    if (whole) found += static_cast<int>(*size / kCifarRowBytes);
   }
+  if (look == Look::good) count = found;
   return look;
+}
+
+Looks look_at_cifar_set(DatasetInfo& info) {
+  const auto batches = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                        "data_batch_4.bin", "data_batch_5.bin"};
+  return {.train = look_at_cifar(info.folder, batches, info.train_count),
+          .test = look_at_cifar(info.folder, {"test_batch.bin"}, info.test_count)};
+}
+
+InfoSource source_of(Look look) {
+  return look == Look::absent ? InfoSource::assumed : InfoSource::files;
+}
+
+// "60000 training", "512 training and 64 test".
+std::string counts(const DatasetInfo& info, InfoSource source) {
+  std::string text;
+  if (info.source == source) text = fmt::format("{} training", info.train_count);
+  if (info.test_source != source) return text;
+  return fmt::format("{}{}{} test", text, text.empty() ? "" : " and ", info.test_count);
 }
 
 void limit(DatasetInfo& info, int train_limit) {
@@ -80,7 +105,8 @@ DatasetInfo dataset_info(const std::string& name) {
     info = {.image = kSyntheticImage,
             .train_count = kSyntheticTrain,
             .test_count = kSyntheticTest,
-            .source = InfoSource::files};
+            .source = InfoSource::files,
+            .test_source = InfoSource::files};
   } else {
     const auto& names = dataset_names();
     fail(ExitCode::bad_config, "data.dataset: expected one of {}, found '{}'{}",
@@ -90,22 +116,17 @@ DatasetInfo dataset_info(const std::string& name) {
 }
 
 DatasetInfo dataset_info(const DatasetOptions& options) {
-  const DatasetInfo official = dataset_info(options.dataset);
-  DatasetInfo info = official;
+  DatasetInfo info = dataset_info(options.dataset);
   if (options.dataset != "synthetic") {
     info.folder = options.root + "/" + options.dataset;
-    const Look look = options.dataset == "cifar10" ? look_at_cifar(info) : look_at_idx_set(info);
-    if (look == Look::absent) {
-      const std::string folder = info.folder;
-      info = official;
-      info.folder = folder;
-    } else {
-      info.source = InfoSource::files;
-    }
-    if (look == Look::doubtful) {
-      const Dataset data = load_dataset(options);
+    const Looks looks =
+        options.dataset == "cifar10" ? look_at_cifar_set(info) : look_at_idx_set(info);
+    info.source = source_of(looks.train);
+    info.test_source = source_of(looks.test);
+    if (looks.train == Look::doubtful || looks.test == Look::doubtful) {
+      const Dataset data = load_dataset(options, TrainingPart::if_there);
       info.image = data.image;
-      info.train_count = data.train.count();
+      if (data.missing.empty()) info.train_count = data.train.count();
       info.test_count = data.test.count();
     }
   }
@@ -113,14 +134,28 @@ DatasetInfo dataset_info(const DatasetOptions& options) {
   return info;
 }
 
+bool is_assumed(const DatasetInfo& info) {
+  return info.source == InfoSource::assumed || info.test_source == InfoSource::assumed;
+}
+
 std::string to_text(const DatasetInfo& info) {
-  const std::string what =
-      fmt::format("{} training and {} test images of {}x{}x{}", info.train_count, info.test_count,
-                  info.image.height, info.image.width, info.image.channels);
-  if (info.folder.empty()) return what;
-  if (info.source == InfoSource::files) return what + " in " + info.folder;
-  return fmt::format("{}, if these are the official files: {} does not have them yet", what,
-                     info.folder);
+  const std::string of =
+      fmt::format(" images of {}x{}x{}", info.image.height, info.image.width, info.image.channels);
+  const std::string found = counts(info, InfoSource::files);
+  const std::string assumed = counts(info, InfoSource::assumed);
+  if (info.folder.empty()) return (found.empty() ? assumed : found) + of;
+  const std::string here = found.empty() ? "" : fmt::format("{}{} in {}", found, of, info.folder);
+  if (assumed.empty()) return here;
+  return fmt::format("{}{}{}{}, if these are the official files: {} does not have them yet", here,
+                     here.empty() ? "" : "; ", assumed, here.empty() ? of : " images", info.folder);
+}
+
+void require_a_batch(int batch_size, const DatasetInfo& info) {
+  if (batch_size <= info.train_count) return;
+  fail(ExitCode::bad_config,
+       "train.batch_size: expected 1 to {} (the number of training images{}), found {}",
+       info.train_count, info.source == InfoSource::assumed ? " of the official files" : "",
+       batch_size);
 }
 
 }  // namespace dropmuon

@@ -116,11 +116,12 @@ double peak_memory() {
 }  // namespace
 
 BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
+  const DatasetInfo info = dataset_info(config.experiment.data);
+  require_a_batch(config.experiment.train.batch_size, info);
   const std::unique_ptr<Backend> backend = make_backend(config.device);
   Experiment experiment = config.experiment;
   experiment.sampling.truncate = Truncate::yes;
   const int batch = experiment.train.batch_size;
-  const DatasetInfo info = dataset_info(experiment.data);
   Trainer trainer(*backend, experiment, random_dataset(info, batch));
   const int depth = trainer.network().depth();
   OrthogonalizeTimer orthogonalize(*backend, trainer.network(), experiment.optimizer);
@@ -131,6 +132,7 @@ BenchResult run_bench(const RunConfig& config, const BenchOptions& options) {
                      .graphs = device.graphs,
                      .dataset = experiment.data.dataset,
                      .image = info.image,
+                     .assumption = info.source == InfoSource::assumed ? to_text(info) : "",
                      .channels = experiment.model.channels,
                      .batch_size = batch,
                      .micro_batch = trainer.micro_batch()};
@@ -168,6 +170,7 @@ std::string to_text(const BenchResult& result) {
       "{}\nimages of {}x{}x{}, batch {}, micro-batch {}, fp32 FMA peak {:.0f} GFLOP/s\n\n",
       result.device, result.image.height, result.image.width, result.image.channels,
       result.batch_size, result.micro_batch, result.peak_flops / 1e9);
+  if (!result.assumption.empty()) out.insert(out.size() - 1, result.assumption + "\n");
   out +=
       "start   GFLOP  computed   step ms (min .. max)        GFLOP/s  of peak  computed  time share"
       "  FLOP share  forward  backward  optimizer ms\n";
@@ -212,6 +215,7 @@ std::string to_json(const BenchResult& result) {
   json["graphs"] = result.graphs;
   json["dataset"] = result.dataset;
   json["image"] = {result.image.height, result.image.width, result.image.channels};
+  json["assumed"] = !result.assumption.empty();
   json["channels"] = result.channels;
   json["batch_size"] = result.batch_size;
   json["micro_batch"] = result.micro_batch;

@@ -119,11 +119,7 @@ Plan make_plan(const RunConfig& config) {
   const Experiment& e = config.experiment;
   const DatasetInfo info = dataset_info(e.data);
   const int train_count = info.train_count;
-  if (e.train.batch_size > train_count) {
-    fail(ExitCode::bad_config, "train.batch_size: {} is larger than the {} training images{}",
-         e.train.batch_size, train_count,
-         info.source == InfoSource::assumed ? " of the official files" : "");
-  }
+  require_a_batch(e.train.batch_size, info);
   const std::unique_ptr<Backend> backend = make_backend(config.device);
   const auto network = build_network(e.model, {info.image, info.classes}, *backend);
   const auto optimizer = make_optimizer(e.optimizer, *backend, network->params(), network->depth());

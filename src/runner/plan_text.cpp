@@ -61,7 +61,7 @@ std::string to_json(const Plan& plan) {
   json["data"] = {{"train_images", data.train_count},
                   {"test_images", data.test_count},
                   {"image", {data.image.height, data.image.width, data.image.channels}},
-                  {"assumed", data.source == InfoSource::assumed}};
+                  {"assumed", is_assumed(data)}};
   json["parameters"] = plan.parameters;
   json["batch_size"] = plan.batch_size;
   json["micro_batch"] = plan.micro_batch;

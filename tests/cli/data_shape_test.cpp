@@ -46,7 +46,15 @@ TEST_CASE("plan, bench, dry run and the table of a sweep count what training cou
   CHECK_THAT(run_program("plan " + config).output,
              Catch::Contains("512 training and 64 test images of 20x30x1 in "));
   CHECK(json_of("bench --rounds 1 " + config).at("image") == Json{20, 30, 1});
-  CHECK(run_program("plan " + config + " train.batch_size=513").code == 78);
+  const std::string refused = run_program("train " + config + " train.batch_size=513").output;
+  const std::string answer = "dropmuon: train.batch_size: expected 1 to 512";
+  CHECK_THAT(refused, Catch::Contains(answer));
+  for (const std::string command : {"plan ", "bench --rounds 1 "}) {
+    const Outcome outcome = run_program(command + config + " train.batch_size=513");
+    CHECK(outcome.code == 78);
+    CHECK_THAT(outcome.output, Catch::StartsWith(answer));
+    CHECK_THAT(refused, Catch::EndsWith(outcome.output));
+  }
   CHECK(json_of("plan " + config + " data.train_limit=80").at("total_steps") == 6);
   StepPlanner planner;
   CHECK(planner.steps(load_config(config, {})) == steps);
@@ -60,7 +68,20 @@ TEST_CASE("plan, bench, dry run and the table of a sweep count what training cou
   CHECK(dry.code == 0);
   CHECK_THAT(dry.output,
              Catch::Contains("left: 2 of 2 jobs, 72 steps") && !Catch::Contains("official files"));
+  for (const char* kind : {"images-idx3", "labels-idx1"}) {
+    std::filesystem::remove(sandbox / "data/mnist/t10k-" + kind + "-ubyte");
+  }
+  CHECK(json_of("plan " + config).at("total_steps") == steps);
+  CHECK_THAT(run_program("plan " + config).output,
+             Catch::Contains("512 training images of 20x30x1 in ") &&
+                 Catch::Contains("; 10000 test images, if these are the official files"));
+  CHECK_THAT(run_program("bench --rounds 1 " + config).output,
+             Catch::Contains("images of 20x30x1") && !Catch::Contains("official files"));
+  CHECK(run_program("train -q " + config).code == 66);
   std::filesystem::remove_all(sandbox / "data");
+  const Outcome bench = run_program("bench --rounds 1 " + config);
+  CHECK_THAT(bench.output, Catch::Contains("if these are the official files: "));
+  CHECK(json_of("bench --rounds 1 " + config).at("assumed") == true);
   for (const std::string& command : {"plan " + config, "sweep --dry-run " + sweep}) {
     CHECK_THAT(run_program(command).output,
                Catch::Contains("60000 training and 10000 test images of 28x28x1, if these are the "

@@ -71,13 +71,64 @@ TEST_CASE("without the files the official ones are assumed, and it says so") {
     CHECK(info.train_count == dataset_info(name).train_count);
     CHECK_THAT(to_text(info), Catch::Contains("if these are the official files"));
   }
-  write_set(root / "mnist", Packing::plain);
-  std::filesystem::remove(root / "mnist/t10k-labels-idx1-ubyte");
   const DatasetInfo info =
       dataset_info({.dataset = "mnist", .root = root.path(), .train_limit = 9});
   CHECK(info.source == InfoSource::assumed);
   CHECK(info.train_count == 9);
   CHECK(info.image == ImageShape{28, 28, 1});
+}
+
+TEST_CASE("of training and test images the ones that are there are looked at") {
+  const Packing packing = GENERATE(Packing::plain, Packing::gzipped);
+  const std::string end = packing == Packing::plain ? "" : ".gz";
+  const int missing = GENERATE(0, 1, 2, 3);
+  const TempFolder root;
+  const DatasetOptions options{.dataset = "mnist", .root = root.path()};
+  write_set(root / "mnist", packing);
+  std::filesystem::remove(root / "mnist/" + kNames[missing] + end);
+  const DatasetInfo info = dataset_info(options);
+  const bool has_training = missing > 1;
+  CAPTURE(missing);
+  CHECK(info.train_count == (has_training ? 512 : 60000));
+  CHECK(info.test_count == (has_training ? 10000 : 64));
+  CHECK(info.image == ImageShape{20, 30, 1});
+  CHECK((info.source == InfoSource::files) == has_training);
+  CHECK((info.test_source == InfoSource::files) == !has_training);
+  CHECK(is_assumed(info));
+  const std::string folder = root.path() + "/mnist";
+  CHECK(to_text(info) ==
+        fmt::format("{} images of 20x30x1 in {}; {} images, if these are the official files: {} "
+                    "does not have them yet",
+                    has_training ? "512 training" : "64 test", folder,
+                    has_training ? "10000 test" : "60000 training", folder));
+  // What is there has to be whole.
+  put(root / "mnist/" + kNames[has_training ? 0 : 2], idx({0x802, 64, 20, 30}, 64 * 600), packing);
+  expect_error(ExitCode::bad_data, {kNames[has_training ? 0 : 2]}, [&] { dataset_info(options); });
+}
+
+TEST_CASE("of the five training files of CIFAR-10 none may be missing, the test file may") {
+  const TempFolder root;
+  const DatasetOptions options{.dataset = "cifar10", .root = root.path()};
+  for (int batch = 1; batch <= 5; ++batch) {
+    write(root / fmt::format("cifar10/data_batch_{}.bin", batch), cifar_rows(4));
+  }
+  CHECK(dataset_info(options).train_count == 20);
+  CHECK(dataset_info(options).test_count == 10000);
+  write(root / "cifar10/test_batch.bin", cifar_rows(3));
+  std::filesystem::remove(root / "cifar10/data_batch_4.bin");
+  CHECK(dataset_info(options).train_count == 50000);
+  CHECK(dataset_info(options).test_count == 3);
+}
+
+TEST_CASE("a batch that the training images do not fill is refused in the words of training") {
+  DatasetInfo info{.train_count = 400, .source = InfoSource::files};
+  require_a_batch(400, info);
+  expect_error(ExitCode::bad_config,
+               {"expected 1 to 400 (the number of training images), found 401"},
+               [&] { require_a_batch(401, info); });
+  info.source = InfoSource::assumed;
+  expect_error(ExitCode::bad_config, {"(the number of training images of the official files)"},
+               [&] { require_a_batch(401, info); });
 }
 
 TEST_CASE("headers and sizes that loading refuses are refused with the same words") {

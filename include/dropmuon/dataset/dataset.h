@@ -45,23 +45,31 @@ const std::vector<std::string>& dataset_names();
 // What is known of a set without its files; throws Error(bad_config) for an unknown name.
 enum class InfoSource { files, assumed };
 struct DatasetInfo {
-  ImageShape image;
+  ImageShape image;  // of the training images, or of the test images where only these are there
   int classes = 10;
   int train_count = 0;
   int test_count = 0;
-  InfoSource source = InfoSource::assumed;
+  InfoSource source = InfoSource::assumed;       // of train_count
+  InfoSource test_source = InfoSource::assumed;  // of test_count
   std::string folder;  // where the files are or would be; "" of a set without files
 };
 DatasetInfo dataset_info(const std::string& name);
 
 // What load_dataset(options) would find, train_limit included, from the headers and sizes of the
-// files alone; if not all of them are there, what the official ones would give. Throws as
-// load_dataset() does for files whose headers or sizes it would refuse.
+// files alone; of training or test images whose files are not all there, what the official ones
+// would give. Throws as load_dataset() does for files whose headers or sizes it would refuse.
 DatasetInfo dataset_info(const DatasetOptions& options);
 
-// "60000 training and 10000 test images of 28x28x1 in data/mnist", or that this is so if the files
-// are the official ones.
+// Whether any of it is.
+bool is_assumed(const DatasetInfo& info);
+
+// "60000 training and 10000 test images of 28x28x1 in data/mnist", or what of this is so if the
+// files are the official ones.
 std::string to_text(const DatasetInfo& info);
+
+// Throws Error(bad_config), in the words of training, where not one batch of so many images can be
+// made.
+void require_a_batch(int batch_size, const DatasetInfo& info);
 
 // Files are looked for in <root>/<name>/, plain or with .gz. Throws Error(missing_input) saying how
 // to get them, Error(bad_data) naming file and offset, Error(bad_config) for an unknown name.

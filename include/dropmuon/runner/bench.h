@@ -36,7 +36,8 @@ struct BenchResult {
   std::string precision;
   bool graphs = false;
   std::string dataset;
-  ImageShape image;  // of its files, or of the official ones if they are not here
+  ImageShape image;        // of its files, or of the official ones if they are not here
+  std::string assumption;  // in words, where the training images are not here; else ""
   std::vector<int> channels;
   int batch_size = 0;
   int micro_batch = 0;
@@ -49,7 +50,8 @@ struct BenchResult {
   RecordingCounts recordings;
 };
 
-// Random images of the data set's shape: needs no files.
+// Random images of the data set's shape: needs no files. Throws Error(bad_config) for a batch that
+// training refuses, and as dataset_info() does.
 BenchResult run_bench(const RunConfig& config, const BenchOptions& options);
 std::string to_text(const BenchResult& result);
 std::string to_json(const BenchResult& result);

@@ -31,7 +31,7 @@ struct PlannedScheme {
 };
 
 struct Plan {
-  DatasetInfo data;  // of the files, or of the official ones if they are not here
+  DatasetInfo data;  // of the files, or of the official ones where they are not here
   std::vector<PlannedLayer> layers;
   std::vector<PlannedStart> starts;    // s = 0 .. depth-1
   std::vector<PlannedScheme> schemes;  // every sampling scheme, the configured one first
