@@ -3,6 +3,7 @@
 // remove.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <signal.h>
 #include <unistd.h>
@@ -173,9 +174,21 @@ void CheckpointStore::clear_leftovers() {
   }
 }
 
+// Not to know is no reason to stop: if the disk is full or broken, writing will say so.
+std::uint64_t CheckpointStore::free_space() {
+  try {
+    return files_->free_space(folder_);
+  } catch (const Error& error) {
+    if (!std::exchange(warned_of_space_, true)) {
+      log::warning("{}; checkpoints are written without knowing that they fit", error.what());
+    }
+    return FileSystem::kUnknownSpace;
+  }
+}
+
 void CheckpointStore::require_space(std::uint64_t bytes) {
   const std::uint64_t needed = bytes + bytes / 5;
-  const std::uint64_t available = files_->free_space(folder_);
+  const std::uint64_t available = free_space();
   if (needed <= available) return;
   fail(ExitCode::cannot_write, "cannot write a checkpoint to {}: it needs {}, {} are free", folder_,
        human_bytes(static_cast<double>(needed)), human_bytes(static_cast<double>(available)));

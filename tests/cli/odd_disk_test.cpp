@@ -69,6 +69,23 @@ TEST_CASE("train, resume and sweep work where locks, fsync or free space are not
   CHECK(sandbox.status("seed=0") == "done\n");
 }
 
+TEST_CASE("a disk that answers with an error about its space is warned of once, and written to") {
+  if (skipped()) return;
+  for (const std::string error : {"5", "13", "2", "116", "40"}) {  // EIO, EACCES, ENOENT, ESTALE
+    CAPTURE(error);
+    const Sandbox sandbox;
+    const Outcome outcome = run_script(on_disk("ODD_STATVFS=" + error) + program() + " train -q " +
+                                       sandbox.config() + " checkpoint.every_steps=2");
+    CAPTURE(outcome.output);
+    CHECK(outcome.code == 0);
+    const auto lines = std::count(outcome.output.begin(), outcome.output.end(), '\n');
+    CHECK(lines == (error == "13" ? 1 : 2));  // not being allowed to ask is nothing odd
+    if (error == "13") continue;
+    CHECK_THAT(outcome.output, Catch::Contains("warning: cannot ask for the free space of ") &&
+                                   Catch::Contains("without knowing that they fit"));
+  }
+}
+
 TEST_CASE("an answer of a broken disk ends the run before it begins, and leaves no folder") {
   if (skipped()) return;
   for (const std::string answers : {"ODD_FLOCK=5", "ODD_FSYNC_FOLDER=5", "ODD_FSYNC_FILE=28"}) {

@@ -39,7 +39,8 @@ class CheckpointStore {
   // After it returned, load_newest() gives this checkpoint, power cut or not: other steps after it,
   // left by a run that was continued from an earlier one, are removed, and so are all but the
   // newest `keep` and the best. A folder of the same step is replaced. Throws Error(cannot_write)
-  // naming file and reason; then what was there before is still there and whole.
+  // naming file and reason; then what was there before is still there and whole. Where the free
+  // space cannot be told, one warning says so.
   void save(const Checkpoint& checkpoint);
 
   // Spares a saved step from removal until another one is marked. Throws Error(cannot_write).
@@ -68,6 +69,7 @@ class CheckpointStore {
   std::string path(const std::string& name) const;
   std::vector<Entry> entries() const;  // the newest first
   void clear_leftovers();
+  std::uint64_t free_space();
   void require_space(std::uint64_t bytes);
   void put_in_place(const std::string& temporary, std::int64_t step);
   void remove_superseded(std::int64_t newest);
@@ -76,6 +78,7 @@ class CheckpointStore {
   std::string folder_;
   std::size_t keep_;
   FileSystem* files_;
+  bool warned_of_space_ = false;
 };
 
 // A warning for each checkpoint that was passed over.
