@@ -54,9 +54,7 @@ void RunObserver::sync() {
 void RunObserver::tell_pauses() {
   for (const RunClock::duration pause : RunClock::pauses(pauses_)) {
     ++pauses_;
-    const double seconds = std::chrono::duration<double>(pause).count();
-    paused_seconds_ += seconds;
-    view_.on_pause(seconds);
+    view_.on_pause(std::chrono::duration<double>(pause).count());
   }
 }
 

@@ -27,7 +27,6 @@ class RunObserver final : public TrainObserver {
   void sync();
   // Those since this observer was made that have not been told yet.
   void tell_pauses();
-  double paused_seconds() const { return paused_seconds_; }  // of those told
 
  private:
   const RunFolder& folder_;
@@ -38,7 +37,6 @@ class RunObserver final : public TrainObserver {
   const RunControl& control_;
   RunView& view_;
   std::size_t pauses_ = RunClock::pauses().size();
-  double paused_seconds_ = 0.0;
 };
 
 }  // namespace dropmuon

@@ -53,19 +53,13 @@ std::string describe(Network& network) {
   return fmt::format("{} layers, {} parameters", network.depth(), parameters);
 }
 
-// What a run's summary has beside its result.
-struct SummaryFacts {
-  int micro_batch = 0;          // what auto chose: with the threads it decides the rounding
-  double paused_seconds = 0.0;  // of this process
-};
-
-std::string summary_json(const RunConfig& config, const TrainResult& result,
-                         const SummaryFacts& facts) {
+// `micro_batch` is what auto chose: with the threads it decides the rounding.
+std::string summary_json(const RunConfig& config, const TrainResult& result, int micro_batch) {
   nlohmann::ordered_json json;
   json["name"] = config.name;
   json["status"] = name_of(result.status);
-  json["micro_batch"] = facts.micro_batch;
-  if (facts.paused_seconds > 0.0) json["time/paused_s"] = facts.paused_seconds;
+  json["micro_batch"] = micro_batch;
+  if (result.paused_seconds > 0.0) json["time/paused_s"] = result.paused_seconds;
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const auto metric = static_cast<Metric>(i);
     if (!result.last.has(metric)) continue;
@@ -237,9 +231,7 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
     save_weights(folder.file("weights.safetensors"), trainer.network(), trainer.normalization(),
                  backend);
   }
-  folder.write("summary.json", summary_json(config, result,
-                                            {.micro_batch = trainer.micro_batch(),
-                                             .paused_seconds = observer.paused_seconds()}));
+  folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
   folder.set_status(std::string(name_of(result.status)));
   view.on_end(result);
   const std::string idle = idle_layers(result);

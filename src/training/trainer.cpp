@@ -185,6 +185,7 @@ TrainResult Trainer::run(TrainObserver& observer) {
     clock_.start();
   }
   result_.steps = done;
+  result_.paused_seconds = paused_seconds();
   look_at_layers();
   return result_;
 }

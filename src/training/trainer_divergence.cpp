@@ -107,11 +107,13 @@ bool Trainer::roll_back(TrainObserver& observer) {
   add_phases();
   const PhaseSeconds phases = phases_;
   const double seconds = clock_.seconds();
+  const double paused_before = paused_before_;
   const double flops = flops_;
   const int rollbacks = result_.rollbacks + 1;
   restore(*last);
   phases_ = phases;
   clock_.set_seconds(seconds);
+  paused_before_ = paused_before;  // the checkpoint has this process's own pauses in it
   logged_seconds_ = seconds;
   flops_ = flops;
   result_.rollbacks = std::max(rollbacks, result_.rollbacks + 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Saving a trainer between two steps, and going on from there.
+#include <chrono>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -105,6 +106,14 @@ std::optional<TargetHit> target_from(const Json& json) {
 
 }  // namespace
 
+double Trainer::paused_seconds() const {
+  double seconds = paused_before_;
+  for (const RunClock::duration pause : RunClock::pauses(first_pause_)) {
+    seconds += std::chrono::duration<double>(pause).count();
+  }
+  return seconds;
+}
+
 Checkpoint Trainer::checkpoint() {
   backend_.synchronize();
   add_phases();
@@ -127,6 +136,7 @@ Checkpoint Trainer::checkpoint() {
       {"logged_step", logged_step_},
       {"logged_seconds", logged_seconds_},
       {"train_seconds", clock_.seconds()},
+      {"paused_seconds", paused_seconds()},
       {"forward_seconds", phases_.forward},
       {"backward_seconds", phases_.backward},
       {"optimizer_seconds", phases_.optimizer},
@@ -191,6 +201,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     logged_step_ = state.at("logged_step");
     logged_seconds_ = state.at("logged_seconds");
     clock_.set_seconds(state.at("train_seconds"));
+    paused_before_ = state.value("paused_seconds", 0.0);  // older versions have not noted it
     phases_ = {.forward = state.at("forward_seconds"),
                .backward = state.at("backward_seconds"),
                .optimizer = state.at("optimizer_seconds")};

@@ -73,3 +73,32 @@ TEST_CASE("a budget of seconds is one of training, not of standing still") {
   const double wall = std::stod(outcome.output.substr(outcome.output.rfind("seconds ") + 8));
   CHECK(wall > 5.0);  // three of them trained after or before the stop
 }
+
+TEST_CASE("what an earlier process stood still is in the summary of the run that went on") {
+  const Sandbox sandbox;
+  const std::string config = slow_config(sandbox, "sgd", "uniform");
+  const Outcome cut = run_script(
+      "python3 - <<'EOF'\nimport glob, signal, subprocess, time\n"
+      "p = subprocess.Popen([" +
+      quoted_list(program() + " train -q " + config + " train.max_steps=1500") +
+      "], stdout=subprocess.DEVNULL)\n"
+      "def rows(): return sum(len(open(f).readlines()) for f in glob.glob('" +
+      (sandbox / "runs/*/*/metrics.csv") +
+      "'))\n"
+      "while p.poll() is None and rows() < 6: time.sleep(0.002)\n"
+      "p.send_signal(signal.SIGSTOP); time.sleep(2); p.send_signal(signal.SIGCONT)\n"
+      "p.send_signal(signal.SIGTERM)\nprint('code', p.wait())\nEOF");
+  CAPTURE(cut.output);
+  REQUIRE_THAT(cut.output, Catch::EndsWith("code 75\n"));
+  const std::string run =
+      std::filesystem::directory_iterator(sandbox / "runs/sgd-uniform")->path().string();
+  const auto paused = [&] {
+    return nlohmann::json::parse(Sandbox::read(run + "/summary.json")).at("time/paused_s");
+  };
+  const double before = paused();
+  CHECK(before > 1.5);
+  const Outcome resumed = run_program("train -q --resume " + run);
+  CAPTURE(resumed.output);
+  REQUIRE(resumed.code == 0);
+  CHECK(paused() >= before);
+}

@@ -293,3 +293,23 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   empty.state = "{}";
   CHECK_THAT(message(empty), Catch::Contains("no state of a run"));
 }
+
+TEST_CASE("the seconds that earlier processes stood still are kept") {
+  const Experiment experiment = experiment_of(OptimizerType::sgd, SamplingScheme::uniform);
+  const auto backend = test_backend();
+  Trainer first(*backend, experiment, few_images(experiment));
+  Checkpoint cut = first.checkpoint();
+  nlohmann::json state = nlohmann::json::parse(cut.state);
+  const double own = state.at("paused_seconds");
+  state["paused_seconds"] = 2.5;
+  cut.state = state.dump();
+  Trainer second(*backend, experiment, few_images(experiment));
+  second.restore(cut);
+  Recorder recorder;
+  CHECK(second.run(recorder).paused_seconds == Approx(2.5 + own));
+  CHECK(nlohmann::json::parse(second.checkpoint().state).at("paused_seconds") == Approx(2.5 + own));
+  state.erase("paused_seconds");  // as older versions wrote it
+  cut.state = state.dump();
+  second.restore(cut);
+  CHECK(nlohmann::json::parse(second.checkpoint().state).at("paused_seconds") == Approx(own));
+}

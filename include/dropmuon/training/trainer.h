@@ -42,6 +42,7 @@ struct TrainResult {
   std::vector<int> unmoved_layers;          // counted from 1; see LayerWatch
   std::vector<int> silent_layers;           // looked for only if the run is done
   std::vector<std::int64_t> start_counts;   // steps whose first active layer was s, per s
+  double paused_seconds = 0.0;  // in which the processes of the run stood still; see RunClock
 };
 
 // Called from the loop with the clock paused, except on_step, which must be cheap.
@@ -115,6 +116,7 @@ class Trainer {
   void add_phases();
   bool checkpoint_due() const;
   bool out_of_time(double seconds) const;
+  double paused_seconds() const;
   void log(std::int64_t steps_done, TrainObserver& observer);
   void evaluate(std::int64_t steps_done, TrainObserver& observer);
   bool evaluation_due(std::int64_t steps_done) const;
@@ -144,6 +146,8 @@ class Trainer {
   int micro_batch_ = 0;
 
   Stopwatch clock_;
+  double paused_before_ = 0.0;  // by earlier processes, as far as the checkpoint tells
+  std::size_t first_pause_ = RunClock::pauses().size();
   PhaseSeconds phases_;
   double flops_ = 0.0;
   double logged_seconds_ = 0.0;
