@@ -49,8 +49,11 @@ enum class TrainingImages { same, other, unknown };
 // tell.
 TrainingImages compare_training_images(const std::string& run, const DatasetOptions& own,
                                        const DatasetOptions& options, const Dataset& data) {
-  if (own.dataset != options.dataset || own.train_limit != options.train_limit) {
-    return TrainingImages::other;
+  if (own.dataset != options.dataset) return TrainingImages::other;
+  if (own.train_limit != options.train_limit) {  // which may still leave the same images
+    DatasetOptions as_then = options;
+    as_then.train_limit = own.train_limit;
+    if (dataset_info(as_then).train_count != data.train.count()) return TrainingImages::other;
   }
   if (data.hashes.empty()) return TrainingImages::same;  // made, not read
   const std::optional<RecordedData> recorded = recorded_data(run);

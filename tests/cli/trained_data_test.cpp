@@ -89,6 +89,18 @@ TEST_CASE("eval normalises as in training, whatever the training images are now"
   CHECK_THAT(run_program("eval " + trained.run + other).output, !Catch::Contains("warning"));
 }
 
+TEST_CASE("a limit that leaves all training images there are is no other data") {
+  const Trained trained;
+  for (const char* limit : {"null", "200", "201", "1000000"}) {
+    const Outcome outcome = run_program("eval " + trained.run + " data.train_limit=" + limit);
+    CAPTURE(limit, outcome.output);
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.output, !Catch::Contains("warning"));
+  }
+  CHECK_THAT(run_program("eval " + trained.run + " data.train_limit=199").output,
+             Catch::Contains("are not those that the weights were trained on"));
+}
+
 TEST_CASE("eval does without the training images where the weights have their constants") {
   const Trained trained;
   const std::string data = trained.sandbox / "data/mnist/";
