@@ -8,7 +8,8 @@ from report import words
 from report.data import BAD_DATA, ReportError
 
 LISTS = ("update_ratios", "steps_since_update")      # of summary.json, with an entry or null per layer
-IDLE = {"unmoved_layers": "never moved", "silent_layers": "put out nothing but zeros on the test set"}
+IDLE = {"unmoved_layers": "never moved", "bias_only_layers": "moved in biases alone",
+        "silent_layers": "put out nothing but zeros on the test set"}
 
 
 class Layer(NamedTuple):

@@ -34,13 +34,19 @@ std::string named(const std::vector<int>& layers) {
                      listed(layers, layers.size()));
 }
 
-// In words; layers count from 1, and each of `unmoved` has its entry in `updates`.
-std::string text_of(const std::vector<int>& unmoved, const std::vector<std::int64_t>& updates,
-                    const std::vector<int>& silent) {
+// Numbers count from 1, and each of `unmoved` has its entry in `updates`.
+struct IdleLayers {
+  std::vector<int> unmoved;
+  std::vector<int> bias_only;
+  std::vector<int> silent;
+  std::vector<std::int64_t> updates;
+};
+
+std::string text_of(const IdleLayers& idle) {
   std::vector<int> undrawn;
   std::vector<int> stuck;
-  for (const int layer : unmoved) {
-    const bool drawn = updates[static_cast<std::size_t>(layer) - 1] > 0;
+  for (const int layer : idle.unmoved) {
+    const bool drawn = idle.updates[static_cast<std::size_t>(layer) - 1] > 0;
     (drawn ? stuck : undrawn).push_back(layer);
   }
   std::string text;
@@ -50,7 +56,8 @@ std::string text_of(const std::vector<int>& unmoved, const std::vector<std::int6
   };
   add(undrawn, "never moved: never drawn");
   add(stuck, "never moved: every update was zero");
-  add(silent, "put out nothing but zeros on the test set");
+  add(idle.silent, "put out nothing but zeros on the test set");
+  add(idle.bias_only, "moved in biases alone: every update of weights was zero");
   return text;
 }
 
@@ -80,23 +87,29 @@ void add_layers(const TrainResult& result, nlohmann::ordered_json& json) {
   json["update_ratios"] = ratios;
   json["steps_since_update"] = ages;
   json["unmoved_layers"] = result.unmoved_layers;
+  json["bias_only_layers"] = result.bias_only_layers;
   if (result.status == TrainStatus::done) json["silent_layers"] = result.silent_layers;
 }
 
 std::string idle_layers(const TrainResult& result) {
-  return text_of(result.unmoved_layers, result.layer_updates, result.silent_layers);
+  return text_of({.unmoved = result.unmoved_layers,
+                  .bias_only = result.bias_only_layers,
+                  .silent = result.silent_layers,
+                  .updates = result.layer_updates});
 }
 
 std::optional<std::string> idle_layers_in(const nlohmann::json& summary) {
   const auto unmoved = numbers_at<int>(summary, "unmoved_layers");
+  const auto bias_only = numbers_at<int>(summary, "bias_only_layers");
   const auto updates = numbers_at<std::int64_t>(summary, "layer_updates");
   const auto silent = numbers_at<int>(summary, "silent_layers");
-  if (!unmoved || !updates || !silent) return std::nullopt;
+  if (!unmoved || !bias_only || !updates || !silent) return std::nullopt;
   const bool fits = std::all_of(unmoved->begin(), unmoved->end(), [&](int layer) {
     return layer >= 1 && std::cmp_less_equal(layer, updates->size());
   });
   if (!fits) return std::nullopt;
-  return text_of(*unmoved, *updates, *silent);
+  return text_of(
+      {.unmoved = *unmoved, .bias_only = *bias_only, .silent = *silent, .updates = *updates});
 }
 
 std::string idle_layers_of(const std::vector<std::pair<std::string, std::string>>& runs) {

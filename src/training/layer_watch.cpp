@@ -79,16 +79,34 @@ std::vector<LayerMetrics> LayerWatch::look(std::int64_t steps_done) {
   return layers;
 }
 
-std::vector<int> LayerWatch::unmoved() const {
+std::vector<LayerWatch::Moved> LayerWatch::moved() const {
   const std::vector<Change> changes = optimizer_.changes();
   const std::span<const Param> params = network_.params();
+  std::vector<Moved> layers(static_cast<std::size_t>(network_.depth()));
+  for (std::size_t p = 0; p < params.size(); ++p) {
+    Moved& layer = layers[static_cast<std::size_t>(params[p].layer)];
+    bool& part = params[p].kind == ParamKind::vector ? layer.biases : layer.weights;
+    part = part || changes[p].total != 0.0F;
+  }
+  return layers;
+}
+
+std::vector<int> LayerWatch::unmoved() const {
   std::vector<int> layers;
-  for (int i = 0; i < network_.depth(); ++i) {
-    bool moved = false;
-    for (std::size_t p = 0; p < params.size(); ++p) {
-      moved = moved || (params[p].layer == i && changes[p].total != 0.0F);
-    }
-    if (!moved) layers.push_back(i + 1);
+  int number = 0;
+  for (const Moved& layer : moved()) {
+    ++number;
+    if (!layer.weights && !layer.biases) layers.push_back(number);
+  }
+  return layers;
+}
+
+std::vector<int> LayerWatch::moved_in_biases_alone() const {
+  std::vector<int> layers;
+  int number = 0;
+  for (const Moved& layer : moved()) {
+    ++number;
+    if (!layer.weights && layer.biases) layers.push_back(number);
   }
   return layers;
 }

@@ -194,6 +194,7 @@ void Trainer::look_at_layers() {
   result_.layer_updates = optimizer_->layer_updates();
   result_.layers = watch_->look(steps_done_);
   result_.unmoved_layers = watch_->unmoved();
+  result_.bias_only_layers = watch_->moved_in_biases_alone();
   result_.silent_layers.clear();
   if (result_.status == TrainStatus::done) result_.silent_layers = watch_->silent(*test_evaluator_);
 }

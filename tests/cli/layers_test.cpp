@@ -49,6 +49,22 @@ TEST_CASE("a layer that was never drawn is named once at the end, in the log and
   CHECK(summary.at("update_ratios")[2].get<double>() > 0.0);
 }
 
+TEST_CASE("layers of which only the biases moved are named as such, by compare as well") {
+  const Sandbox sandbox;
+  const Outcome train =
+      run_program("train -q " + sandbox.config() + " optimizer.type=sgd optimizer.lr=1e-30");
+  CAPTURE(train.output);
+  REQUIRE(train.code == 0);
+  const std::string line =
+      "layers 1, 2 and 3 moved in biases alone: every update of weights was zero";
+  CHECK(count(train.output, "warning: " + line + "\n") == 1);
+  const auto summary = summary_of(sandbox);
+  CHECK(summary.at("bias_only_layers") == Layers{1, 2, 3});
+  CHECK(summary.at("unmoved_layers") == Layers{});
+  CHECK(summary.at("update_ratios")[0] == 0.0);
+  CHECK(count(run_program("compare " + sandbox.only_run()).output, line) == 1);
+}
+
 TEST_CASE("a net whose layers all take part is not warned of") {
   const Sandbox sandbox;
   const Outcome train = run_program("train " + sandbox.config() + " sampling.scheme=uniform");

@@ -170,6 +170,8 @@ TEST_CASE("a layer that is never drawn, and one whose updates change nothing, ne
   experiment.optimizer = {.type = OptimizerType::sgd, .lr = 1e-30};
   const Watched tiny = watch(experiment);
   CHECK(tiny.result.unmoved_layers.empty());  // biases of 1e-30
+  CHECK(tiny.result.bias_only_layers == std::vector<int>{1, 2, 3, 4});
+  CHECK(frozen.result.bias_only_layers.empty());
   CHECK(tiny.result.layers[1].update_ratio == 0.0);
   CHECK(tiny.result.layers[1].updates == 5);
 }

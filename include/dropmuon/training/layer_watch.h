@@ -29,6 +29,10 @@ class LayerWatch {
   // drawn, or drawn and every update was zero.
   std::vector<int> unmoved() const;
 
+  // Likewise those that changed in their biases alone: no update of weights came to a bit, which is
+  // what update_ratio tells of.
+  std::vector<int> moved_in_biases_alone() const;
+
   // Layers, counted from 1, whose output behind ReLU and pooling is zero for all images of
   // `evaluator`; what is not finite is not zero. Looks at as many as it takes to know, mostly one
   // micro-batch.
@@ -40,6 +44,12 @@ class LayerWatch {
   void set_last_moves(const std::vector<std::int64_t>& steps);
 
  private:
+  // Whether a parameter of layer i ever changed a bit.
+  struct Moved {
+    bool weights = false;
+    bool biases = false;
+  };
+  std::vector<Moved> moved() const;
   std::vector<double> squares(std::vector<DualNormItem> items);
 
   Backend& backend_;

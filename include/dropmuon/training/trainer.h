@@ -40,6 +40,7 @@ struct TrainResult {
   std::vector<std::int64_t> layer_updates;  // per layer
   std::vector<LayerMetrics> layers;         // as they stand at the end
   std::vector<int> unmoved_layers;          // counted from 1; see LayerWatch
+  std::vector<int> bias_only_layers;        // likewise: moved, but no weight of them
   std::vector<int> silent_layers;           // looked for only if the run is done
   std::vector<std::int64_t> start_counts;   // steps whose first active layer was s, per s
   double paused_seconds = 0.0;  // in which the processes of the run stood still; see RunClock
