@@ -4,6 +4,8 @@
 #include <fstream>
 #include <utility>
 
+#include <omp.h>
+
 #include "onednn/gemm.h"
 #include <dropmuon/core/error.h>
 
@@ -39,7 +41,7 @@ DeviceInfo CpuBackend::info() const {
           .threads = threads_,
           .threads_reason = team_.reason,
           .binding = binding(),
-          .waiting = waiting(),
+          .waiting = waiting({.threads = threads_, .processors = omp_get_num_procs()}),
           .instruction_set = instruction_set(),
           .cache_bytes = kCacheBytes,
           .libraries = {{"oneDNN", onednn_version()}}};

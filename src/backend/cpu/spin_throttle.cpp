@@ -53,13 +53,21 @@ void run_a_team(int size) {
   count += 1;
 }
 
+// One thread more than there are processors, counting all but the first of the second team.
+int size_beside(const SpinThrottle::Team& team) {
+  return std::max(team.processors - team.threads, 0) + 2;
+}
+
 }  // namespace
 
+bool SpinThrottle::can_act(const Team& team) {
+  return team.threads > 1 && !waiting_is_set() && size_beside(team) <= kMostSleepers;
+}
+
 SpinThrottle::SpinThrottle(int threads) {
-  if (threads < 2 || waiting_is_set()) return;
-  // One thread more than there are processors, counting all but the first of the second team.
-  second_team_size_ = std::max(omp_get_num_procs() - threads, 0) + 2;
-  if (second_team_size_ > kMostSleepers) return;
+  const Team team{.threads = threads, .processors = omp_get_num_procs()};
+  if (!can_act(team)) return;
+  second_team_size_ = size_beside(team);
   try {
     watcher_ = std::thread([this] { watch(); });
   } catch (const std::system_error&) {  // no more threads: it costs time only

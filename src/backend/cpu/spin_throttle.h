@@ -22,6 +22,11 @@ class SpinThrottle {
   // where the environment says how to wait, for one thread, or where more processors than this
   // would need a sleeper each.
   static constexpr int kMostSleepers = 128;
+  struct Team {
+    int threads = 1;
+    int processors = 1;  // that the OpenMP runtime may use
+  };
+  static bool can_act(const Team& team);
   explicit SpinThrottle(int threads);
   ~SpinThrottle();
   SpinThrottle(const SpinThrottle&) = delete;

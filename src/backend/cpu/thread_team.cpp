@@ -133,8 +133,13 @@ bool waiting_is_set() {
          (spins != nullptr && spins_of(spins) != Spins::not_understood);
 }
 
-std::string waiting() {
-  if (!waiting_is_set()) return "spins, then sleeps; sleeps soon while others want the processors";
+std::string waiting(const SpinThrottle::Team& team) {
+  if (!waiting_is_set()) {
+    if (team.threads == 1) return "no need: one thread";
+    return SpinThrottle::can_act(team)
+               ? "spins, then sleeps; sleeps soon while others want the processors"
+               : "spins, then sleeps";
+  }
   const char* spins = std::getenv("GOMP_SPINCOUNT");
   const Spins looks = spins == nullptr ? Spins::not_understood : spins_of(spins);
   if (looks == Spins::not_understood) {

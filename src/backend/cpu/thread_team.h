@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "spin_throttle.h"
+
 namespace dropmuon::cpu {
 
 // The processors that threads of this process may use: those of OpenMP's places where the
@@ -39,6 +41,6 @@ bool waiting_is_set();
 
 // What is in force, in words: of the binding to processors, and of waiting.
 std::string binding();
-std::string waiting();
+std::string waiting(const SpinThrottle::Team& team);
 
 }  // namespace dropmuon::cpu
