@@ -60,6 +60,15 @@ std::string sweep_hint() {
   return "; it is the folder of a sweep, which goes on with `dropmuon sweep FILE`";
 }
 
+std::string hint_of_part(const std::string& run) {
+  return fmt::format("; it is part of the run {}, name that", run);
+}
+
+std::string hint_of_run_in(const std::string& folder) {
+  const std::string newest = newest_run_in(folder);
+  return newest.empty() ? "" : fmt::format("; name one of the runs in it, such as {}", newest);
+}
+
 std::string configuration_hint(const std::string& run) {
   return fmt::format(
       "`dropmuon train --resume {}` goes on with it, and {}/config.yaml is its "
@@ -102,10 +111,13 @@ bool is_of_a_run(const std::string& file) {
 
 std::string hint_for_run(const std::string& path) {
   const std::string around = run_around(path);
-  if (!around.empty()) return fmt::format("; it is part of the run {}, name that", around);
-  if (is_sweep_folder(path)) return sweep_hint();
-  const std::string newest = newest_run_in(path);
-  return newest.empty() ? "" : fmt::format("; name one of the runs in it, such as {}", newest);
+  if (!around.empty()) return hint_of_part(around);
+  return is_sweep_folder(path) ? sweep_hint() : hint_of_run_in(path);
+}
+
+std::string hint_for_weights(const std::string& path) {
+  const std::string around = run_around(path);
+  return around.empty() ? hint_of_run_in(path) : hint_of_part(around);
 }
 
 std::string hint_for_config(const std::string& path) {

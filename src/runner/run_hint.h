@@ -19,6 +19,9 @@ bool is_of_a_run(const std::string& file);
 // helps somebody who gave `path` where a run's folder was wanted; "" if nothing does.
 std::string hint_for_run(const std::string& path);
 
+// The same where weights were wanted, which the jobs of a sweep have too.
+std::string hint_for_weights(const std::string& path);
+
 // The same where a configuration was wanted: a run is gone on with by --resume.
 std::string hint_for_config(const std::string& path);
 

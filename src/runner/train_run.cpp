@@ -7,6 +7,7 @@
 
 #include "layer_report.h"
 #include "resume_check.h"
+#include "run_hint.h"
 #include "run_observer.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
@@ -120,9 +121,23 @@ Setup set_up(const RunConfig& config, std::optional<Dataset> loaded) {
   return setup;
 }
 
+// A folder of runs has none; whoever names it means a run.
+SavedWeights read_initial_weights(const std::string& path) {
+  try {
+    return read_weights(path);
+  } catch (const Error& error) {
+    std::error_code ignored;
+    const bool is_folder = std::filesystem::is_directory(path, ignored);
+    const bool is_missing = error.code() == ExitCode::missing_input;
+    const std::string hint = is_missing && is_folder ? hint_for_weights(path) : "";
+    if (hint.empty()) throw;
+    fail(ExitCode::missing_input, "train.init_from={}: {}{}", path, error.what(), hint);
+  }
+}
+
 void take_initial_weights(Setup& setup, const Experiment& experiment) {
   if (setup.initial || !experiment.train.init_from) return;
-  setup.initial = read_weights(*experiment.train.init_from);
+  setup.initial = read_initial_weights(*experiment.train.init_from);
   set_weights(setup.initial->tensors, setup.initial->source, setup.trainer->network(),
               *setup.backend);
   if (!setup.initial->normalization) {

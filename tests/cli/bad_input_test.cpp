@@ -204,6 +204,7 @@ TEST_CASE("who gives another folder or file than is meant is told which") {
     const std::string such = "name one of the runs in it, such as " + run;
     check(sandbox, {"{p} train --resume " + folder, 66, such});
     check(sandbox, {"{p} eval " + folder, 66, such});
+    check(sandbox, {"{p} train {d}/good.yaml train.init_from=" + folder, 66, such});
   }
   check(sandbox,
         {"{p} train --resume " + sandbox.config(), 66,
