@@ -3,6 +3,10 @@
 # Fetches a data set, checks it against the official SHA-256 hashes and puts it into DEST/<name>.
 # shellcheck disable=SC2317  # the from_* functions are called by name
 set -euo pipefail
+scripts=${BASH_SOURCE[0]%/*}
+[[ $scripts != "${BASH_SOURCE[0]}" ]] || scripts=.
+# shellcheck source=scripts/path_text.sh
+. "$scripts/path_text.sh"
 
 usage="usage: scripts/get_data.sh mnist|fashion-mnist|cifar10 [DEST, default: data]"
 
@@ -197,7 +201,7 @@ try_mirror() { # URL
 case "${1:-}" in -h | --help) echo "$usage" && exit ;; esac
 [[ $# -eq 1 || $# -eq 2 ]] || die 2 "$usage"
 name=$1
-dest=${2:-data}
+dest=$(expanded_path "${2:-data}") || die 2 "$dest"
 target=$dest/$name
 case "$name" in
   mnist | fashion-mnist) files=$idx_files ;;

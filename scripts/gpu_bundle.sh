@@ -7,6 +7,8 @@
 # Not portable: it needs an x86-64 Linux with a glibc no older than the one here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/path_text.sh
+. scripts/path_text.sh
 
 usage() {
   cat <<'TEXT'
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+output=$(expanded_path "$output") || die 2 "--output $output"
 [[ $limit =~ ^[1-9][0-9]*$ ]] || die 2 "--limit '$limit': expected a whole number of MiB"
 [ ! -e "$output" ] || [ -e "$output/files.tar.gz" ] || die 73 "$output is there and was not made by this script"
 
@@ -82,7 +85,7 @@ tar -C "$part" -cf - bin lib | gzip -9 >"$output/files.tar.gz"
 
 cp -r configs "$output/"
 cp -r tests/golden "$output/tests/"
-cp scripts/verify_gpu.sh scripts/verify_gpu_*.sh scripts/wallclock.sh "$output/scripts/"
+cp scripts/verify_gpu.sh scripts/verify_gpu_*.sh scripts/wallclock.sh scripts/path_text.sh "$output/scripts/"
 cp scripts/dev/kernel_costs.py scripts/dev/step_costs.py "$output/scripts/dev/"
 cp scripts/gpu_bundle_run.sh "$output/run"
 # shellcheck disable=SC2016  # for the folder's own shell

@@ -6,6 +6,8 @@
 # do not count. The same command again goes on where it was, and with more seeds adds the missing ones.
 set -euo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/path_text.sh
+. "$home/scripts/path_text.sh"
 
 usage() {
   cat <<'TEXT'
@@ -58,6 +60,14 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#configs[@]} -eq 2 ] || die 2 "expected two configurations, found ${#configs[@]}; --help shows an example"
+for i in 0 1; do
+  case "${configs[i]}" in # others keep every letter, a line break at the end too
+    "~"* | *'$'*) configs[i]=$(expanded_path "${configs[i]}") || die 2 "${configs[i]}" ;;
+  esac
+done
+report=$(expanded_path "$report") || die 2 "--report $report"
+program=$(expanded_path "$program") || die 2 "--program $program"
+runs_dir=$(expanded_path "$runs_dir") || die 2 "runs_dir=$runs_dir"
 [[ $seeds =~ ^[1-9][0-9]{0,3}$ ]] || die 2 "--seeds '$seeds': expected a whole number from 1 to 9999"
 [[ -z $name || $name =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$ ]] ||
   die 2 "--name $(shown "$name"): expected 1 to 100 letters, digits, _ - . that do not begin with - or ."
@@ -72,9 +82,6 @@ if [ -n "$report" ]; then
     die 69 "--report needs matplotlib; run scripts/install_packages.sh plot"
 fi
 
-case "$runs_dir" in # as the program reads it
-  "~" | "~/"*) [ -z "${HOME:-}" ] || runs_dir=$HOME${runs_dir#\~} ;;
-esac
 settings=("${overrides[@]}")
 metric=${target%%=*}
 [ -z "$target" ] || settings=("train.target.metric=${metric/\//_}" "train.target.value=${target#*=}"

@@ -226,3 +226,28 @@ TEST_CASE("wallclock: whatever the files are called, the cases have names") {
     CHECK(pair.status(names.case_b + "-seed=0") == "done\n");
   }
 }
+
+TEST_CASE("wallclock.sh takes paths as the program does") {
+  const Pair pair;
+  const auto run = [&](const std::string& arguments) {
+    return run_script(fmt::format("cd '{0}' && HOME='{0}' {1} {2} --program {3}", pair / "",
+                                  kScript, arguments, program()));
+  };
+  for (const std::string refused :
+       {"'~ada/a.yaml' b.yaml", "a.yaml '$X/b.yaml'", "a.yaml b.yaml --report '~ada/r.html'",
+        "a.yaml b.yaml 'runs_dir=~ada'"}) {
+    const Outcome outcome = run(refused);
+    CAPTURE(refused, outcome.output);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.output,
+               Catch::StartsWith("wallclock: ") && Catch::Contains("write the folder out"));
+    CHECK(std::count(outcome.output.begin(), outcome.output.end(), '\n') == 1);
+  }
+  std::filesystem::copy_file(pair / "muon.yaml", pair / "other.yaml");
+  const Outcome outcome =
+      run("'~/muon.yaml' '~/other.yaml' --name pair 'runs_dir=~/runs' --seeds 1 "
+          "--target test/accuracy=0.9 train.epochs=1");
+  CAPTURE(outcome.output);
+  CHECK(pair.status("muon-seed=0") == "done\n");
+  CHECK_FALSE(std::filesystem::exists(pair / "~"));
+}

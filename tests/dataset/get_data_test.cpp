@@ -113,6 +113,39 @@ TEST_CASE("get_data.sh refuses a wrong use") {
   CHECK(sandbox.run("") == 2);
 }
 
+TEST_CASE("get_data.sh takes a folder as the program does") {
+  const TempFolder home;
+  const auto run = [&](const std::string& destination, const std::string& environment) {
+    return std::system(("cd '" + home.path() + "' && " + environment + " bash '" + kScript +
+                        "' mnist " + destination + " >out 2>&1")
+                           .c_str());
+  };
+  const std::string no_network = "PATH=" + (home / "bin") + " HOME=" + home.path();
+  std::filesystem::create_directories(home / "bin");
+  for (const char* tool :
+       {"bash", "cat", "cut", "gzip", "mkdir", "mktemp", "rm", "sha256sum", "tar"}) {
+    const std::string usr = std::string("/usr/bin/") + tool;
+    const std::string place = std::filesystem::exists(usr) ? usr : std::string("/bin/") + tool;
+    std::filesystem::create_symlink(place, home / "bin/" + tool);
+  }
+  CHECK(WEXITSTATUS(run("'~/dd'", no_network)) == 66);  // no source, but the folder is there
+  CHECK(std::filesystem::is_directory(home / "dd"));
+  CHECK(WEXITSTATUS(run("'./$USER'", no_network)) == 66);
+  CHECK(std::filesystem::is_directory(home / "$USER"));
+  for (const char* refused : {"'~ada/dd'", "'$HOME/dd'", "'a/${HOME}'", "'$(pwd)'"}) {
+    CAPTURE(refused);
+    CHECK(WEXITSTATUS(run(refused, no_network)) == 2);
+    CHECK(lines_of(text_of(home / "out")) == 1);
+    CHECK_THAT(text_of(home / "out"), Catch::Contains("write the folder out"));
+  }
+  CHECK(WEXITSTATUS(run("'~'", no_network + " HOME=")) == 2);
+  std::size_t entries = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(home.path())) {
+    entries += entry.path().filename().string().starts_with("~") ? 100 : 1;
+  }
+  CHECK(entries == 4);  // bin, out, dd and $USER: nothing was made of what was refused
+}
+
 TEST_CASE("get_data.sh refuses downloads that are not the official content") {
   Sandbox sandbox;
   sandbox.add_curl("echo something else | gzip >\"$file\"");
