@@ -38,6 +38,7 @@ SweepResult run_sweep(const Sweep& sweep, const SweepRunOptions& options,
   const FolderLock lock(sweep.folder);
   prepare_jobs(sweep);
   warn_of_other_threads(sweep, share);
+  warn_of_other_data(sweep);
   return Scheduler(sweep, options, control, view, std::move(cpus)).run();
 }
 

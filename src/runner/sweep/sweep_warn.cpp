@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "../resume_check.h"
 #include "sweep_run_files.h"
 #include <dropmuon/backend/factory.h>
 #include <dropmuon/core/error.h>
@@ -30,6 +34,14 @@ std::optional<int> threads_of(const std::string& folder) {
   if (!json.is_object() || !json.contains(place)) return std::nullopt;
   const nlohmann::json& threads = json.at(place);
   return threads.is_number_integer() ? std::optional(threads.get<int>()) : std::nullopt;
+}
+
+// The data set without its images.
+Dataset hashes_of(const DatasetOptions& options) {
+  Dataset data = load_dataset(options);
+  data.train = {};
+  data.test = {};
+  return data;
 }
 
 bool is_open(const SweepJob& job) {
@@ -63,6 +75,37 @@ void warn_of_other_threads(const Sweep& sweep, std::size_t share) {
         "which the -j of before avoids",
         job.label, found, found == 1 ? "" : "s", expected);
     return;
+  }
+}
+
+void warn_of_other_data(const Sweep& sweep) {
+  using Place = std::pair<std::string, std::string>;  // data set, root
+  const auto place_of = [](const SweepJob& job) {
+    return Place(job.config.experiment.data.dataset, job.config.experiment.data.root);
+  };
+  std::set<Place> wanted;  // by jobs that are left
+  for (const SweepJob& job : sweep.jobs) {
+    if (is_open(job)) wanted.insert(place_of(job));
+  }
+  std::map<Place, Dataset> hashes;  // each read once, and only if somebody has read it before
+  for (const SweepJob& job : sweep.jobs) {
+    const Place place = place_of(job);
+    if (is_open(job) || !wanted.contains(place)) continue;
+    try {
+      const auto noted = recorded_data(job.folder);
+      if (!noted || noted->sha256.empty()) continue;
+      if (!hashes.contains(place)) hashes[place] = hashes_of(job.config.experiment.data);
+      const std::vector<std::string> names = other_files(*noted, hashes[place]);
+      if (names.empty()) continue;
+      log::warning(
+          "{} was trained on other {} files than are in {} now ({}): its results do not compare "
+          "with "
+          "those of the jobs to come",
+          job.label, place.first, hashes[place].source, fmt::join(names, ", "));
+      wanted.erase(place);
+    } catch (const Error&) {
+      wanted.erase(place);  // each job will say what is wrong with its data
+    }
   }
 }
 

@@ -15,6 +15,10 @@ void warn_of_greed(const Sweep& sweep, std::size_t share);
 // configuration says how many: `compare` refuses to mix them.
 void warn_of_other_threads(const Sweep& sweep, std::size_t share);
 
+// Of data files that are others now than those that finished jobs were trained on, where jobs that
+// are left will read them: `compare` warns of such a mix. Reads those files.
+void warn_of_other_data(const Sweep& sweep);
+
 // Of runs in the sweep's folder that are none of its jobs, such as those of its file before an
 // edit: `compare` finds them there.
 void warn_of_strangers(const Sweep& sweep);
