@@ -187,13 +187,15 @@ void SweepTable::on_begin(const SweepReport& report) {
 void SweepTable::on_job(const SweepReport& report, const JobReport& job) {
   if (terminal_ && job.state == JobState::running) return;  // it is in the table
   clear();
-  std::string line = event_line(report, job);
-  if (colour_ == Colour::yes) {
-    const bool good = job.state == JobState::done;
-    const bool bad = job.state == JobState::failed;
-    line = coloured(line, name_of(job.state), good ? "32" : bad ? "31" : "33");
+  const std::string line = event_line(report, job);
+  if (colour_ == Colour::no) {
+    log::info("{}", line);
+    return;
   }
-  log::info("{}", line);
+  // Not by the log, which names control characters, those of colours as well.
+  const bool good = job.state == JobState::done;
+  const bool bad = job.state == JobState::failed;
+  put(coloured(controls_named(line), name_of(job.state), good ? "32" : bad ? "31" : "33") + "\n");
 }
 
 void SweepTable::on_stopping(const SweepReport& report) {
