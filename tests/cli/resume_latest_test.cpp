@@ -55,7 +55,7 @@ class Stopped {
 
 std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
+std::string with_replaced(std::string text, const std::string& from, const std::string& to) {
   REQUIRE(text.find(from) != std::string::npos);
   return text.replace(text.find(from), from.size(), to);
 }
@@ -128,7 +128,7 @@ TEST_CASE("a config.yaml that was edited is refused before the run goes on") {
                            Edit{"every_steps: null\n  keep", "every_steps: 7\n  keep"},
                            Edit{"seed: 0\n", "seed: 0 # mine\n"}, Edit{"/big", "/ten"},
                            Edit{"epochs: 2", "epochs: 3", 78}}) {
-    std::ofstream(file) << replaced(text, edit.from, edit.to);
+    std::ofstream(file) << with_replaced(text, edit.from, edit.to);
     const Outcome outcome = run_program("train --resume " + stopped.run);
     CAPTURE(edit.to, outcome.output);
     CHECK(outcome.code == edit.code);

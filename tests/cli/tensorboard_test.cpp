@@ -22,7 +22,7 @@ namespace {
 using Scalars = std::map<std::string, float>;
 using Rows = std::multimap<std::int64_t, Scalars>;  // by step; evaluations have rows of their own
 
-int lines_of(const std::string& path) {
+int lines_in_file(const std::string& path) {
   const std::string text = Sandbox::read(path);
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
 }
@@ -104,13 +104,13 @@ TEST_CASE("TensorBoard shows each logged number once, however often the run was 
         137);
   const std::string run = fs::directory_iterator(sandbox / "runs/muon-uniform")->path();
   const std::string metrics = run + "/metrics.csv";
-  const int first_lines = lines_of(metrics);
+  const int first_lines = lines_in_file(metrics);
   CHECK(interrupted("train -q --resume " + run, metrics, first_lines + 8, "TERM").code == 75);
-  const int kept_lines = lines_of(metrics);
+  const int kept_lines = lines_in_file(metrics);
   const std::int64_t stopped_at =
       std::stoll(Sandbox::read(run + "/checkpoints/latest").substr(std::string("step_").size()));
   CHECK(interrupted("train -q --resume " + run, metrics, kept_lines + 8, "KILL").code == 137);
-  const int lost_lines = first_lines - 1 + lines_of(metrics) - kept_lines;
+  const int lost_lines = first_lines - 1 + lines_in_file(metrics) - kept_lines;
   const Outcome outcome = run_program("train -q --resume " + run);
   CAPTURE(outcome.output);
   REQUIRE(outcome.code == 0);

@@ -13,7 +13,7 @@ using namespace dropmuon;
 namespace {
 
 // metrics.csv without its time columns.
-std::string timeless(const std::string& csv) {
+std::string csv_without_times(const std::string& csv) {
   std::istringstream lines(csv);
   std::string out;
   std::vector<bool> keep;
@@ -73,7 +73,7 @@ TEST_CASE("the same run twice gives identical metrics apart from the time column
   }
   REQUIRE(csv.size() == 2);
   CHECK(csv[0] != csv[1]);  // the times differ, so the comparison below means something
-  CHECK(timeless(csv[0]) == timeless(csv[1]));
+  CHECK(csv_without_times(csv[0]) == csv_without_times(csv[1]));
 }
 
 TEST_CASE("a diverging run says so, writes STATUS and exits with 76") {

@@ -52,7 +52,7 @@ std::filesystem::file_time_type ended(const Pair& pair, const std::string& name)
   return std::filesystem::last_write_time(pair.job(name) + "/summary.json");
 }
 
-void check_refusal(const std::string& arguments, int code, const std::string& expected) {
+void check_script_refusal(const std::string& arguments, int code, const std::string& expected) {
   const Outcome outcome = run_script(kScript + " " + arguments);
   CAPTURE(arguments, outcome.output);
   CHECK(outcome.code == code);
@@ -150,24 +150,25 @@ TEST_CASE("wallclock: mistakes are one line and an exit code") {
   const std::string b = pair / "drop_muon.yaml";
   const std::string both =
       a + " " + b + " --program " + program() + " runs_dir=" + pair / "runs" + " ";
-  check_refusal("", 2, "expected two configurations, found 0");
-  check_refusal(a, 2, "expected two configurations, found 1");
-  check_refusal(both + a, 2, "expected two configurations, found 3");
-  check_refusal(both + "--seed 3", 2, "unknown option '--seed'");
-  check_refusal(both + "--seeds", 2, "--seeds needs a value");
+  check_script_refusal("", 2, "expected two configurations, found 0");
+  check_script_refusal(a, 2, "expected two configurations, found 1");
+  check_script_refusal(both + a, 2, "expected two configurations, found 3");
+  check_script_refusal(both + "--seed 3", 2, "unknown option '--seed'");
+  check_script_refusal(both + "--seeds", 2, "--seeds needs a value");
   for (const std::string seeds : {"0", "-1", "x", "2.5"}) {
-    check_refusal(both + "--seeds " + seeds, 2, "--seeds '" + seeds + "': expected a whole number");
+    check_script_refusal(both + "--seeds " + seeds, 2,
+                         "--seeds '" + seeds + "': expected a whole number");
   }
-  check_refusal(both + "--name a/b", 2, "--name 'a/b'");
-  check_refusal(both, 2, "no target to reach");
-  check_refusal(both + "--target accuracy=0.9", 2, "--target 'accuracy=0.9'");
-  check_refusal(both + "seed=3", 2, "--seeds N");
-  check_refusal(both + "name=x", 2, "--name");
-  check_refusal(a + " " + a + " --program " + program(), 2, "the same file");
-  check_refusal(a + " " + b + " --program " + pair / "none", 66, "no program at");
-  check_refusal(a + " " + pair / "none.yaml" + " --program " + program(), 66, "none.yaml");
-  check_refusal(both + "optimizer.lrr=1", 78, "did you mean");
-  check_refusal(both + "--report " + pair / "none/report.html", 73, "there is no folder");
+  check_script_refusal(both + "--name a/b", 2, "--name 'a/b'");
+  check_script_refusal(both, 2, "no target to reach");
+  check_script_refusal(both + "--target accuracy=0.9", 2, "--target 'accuracy=0.9'");
+  check_script_refusal(both + "seed=3", 2, "--seeds N");
+  check_script_refusal(both + "name=x", 2, "--name");
+  check_script_refusal(a + " " + a + " --program " + program(), 2, "the same file");
+  check_script_refusal(a + " " + b + " --program " + pair / "none", 66, "no program at");
+  check_script_refusal(a + " " + pair / "none.yaml" + " --program " + program(), 66, "none.yaml");
+  check_script_refusal(both + "optimizer.lrr=1", 78, "did you mean");
+  check_script_refusal(both + "--report " + pair / "none/report.html", 73, "there is no folder");
   CHECK_FALSE(std::filesystem::exists(pair / "runs"));
   const Outcome help = run_script(kScript + " --help");
   CHECK(help.code == 0);
@@ -181,13 +182,14 @@ TEST_CASE("wallclock: a name is taken as it is or refused before anything is mad
                            "runs_dir=" + (pair / "runs") + " --name ";
   for (const std::string& name : {std::string(101, 'x'), std::string("-x"), std::string(".x"),
                                   std::string("'a\nb'"), std::string("'a b'")}) {
-    check_refusal(both + name, 2, "expected 1 to 100 letters, digits");
+    check_script_refusal(both + name, 2, "expected 1 to 100 letters, digits");
   }
   CHECK_FALSE(std::filesystem::exists(pair / "runs"));
   const std::string bytes = pair / "\xfc.yaml";  // of another encoding
   std::filesystem::copy_file(pair / "muon.yaml", bytes);
-  check_refusal(bytes + " " + both + "odd", 2, "expected two configurations, found 3");
-  check_refusal(bytes + " " + both.substr(both.find(' ') + 1) + "odd", 2, "is no UTF-8 text");
+  check_script_refusal(bytes + " " + both + "odd", 2, "expected two configurations, found 3");
+  check_script_refusal(bytes + " " + both.substr(both.find(' ') + 1) + "odd", 2,
+                       "is no UTF-8 text");
   CHECK_FALSE(std::filesystem::exists(pair / "runs"));
   for (const std::string& name : {std::string("null"), std::string(100, 'y')}) {
     const Outcome outcome = run_script(kScript + " " + both + name);

@@ -10,7 +10,7 @@ using namespace dropmuon;
 
 namespace {
 
-struct Case {
+struct ErrorCase {
   std::string text;     // after "base: base.yaml\n"
   std::string message;  // how it begins
 };
@@ -18,7 +18,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("sweep: a wrong file is refused with its place and what to write") {
-  const std::vector<Case> cases = {
+  const std::vector<ErrorCase> cases = {
       {"grids: {}", "2:1: unknown key 'grids'; did you mean 'grid'?"},
       {"optimizer: {lr: 1}",
        "2:1: unknown key 'optimizer'; keys of a configuration go below 'set:'"},
@@ -120,7 +120,7 @@ TEST_CASE("sweep: a wrong file is refused with its place and what to write") {
       {"seeds: [&a 1]", "2:9: anchors"},
   };
   const SweepFolder folder;
-  for (const Case& c : cases) {
+  for (const ErrorCase& c : cases) {
     INFO(c.text);
     const std::string refused = folder.refusal("base: base.yaml\n" + c.text + "\n");
     CHECK_THAT(refused, Catch::StartsWith("78: s.yaml:" + c.message));

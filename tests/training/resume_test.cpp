@@ -306,7 +306,7 @@ TEST_CASE("the seconds that earlier processes stood still are kept") {
   Trainer second(*backend, experiment, few_images(experiment));
   second.restore(cut);
   Recorder recorder;
-  CHECK(second.run(recorder).paused_seconds == Approx(2.5 + own));
+  CHECK(second.run(recorder.hooks()).paused_seconds == Approx(2.5 + own));
   CHECK(nlohmann::json::parse(second.checkpoint().state).at("paused_seconds") == Approx(2.5 + own));
   state.erase("paused_seconds");  // as older versions wrote it
   cut.state = state.dump();
