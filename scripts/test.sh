@@ -65,11 +65,11 @@ attribute() {  # NAME FILE: a number of ctest's JUnit summary
   sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p; /[[:space:]]$1=/q" "$2"
 }
 
-run_tests() {  # PRESET [CTEST OPTION...]
+run_tests() {  # PRESET [CTEST OPTION...]; one test more than processors, as many wait and sleep
   say "test $1"
   local preset=$1 summary="$PWD/build/$1.junit.xml" start=$SECONDS tests bad quiet
   shift
-  ctest --preset "$preset" -j "$jobs" --no-tests=error --progress --output-junit "$summary" "$@"
+  ctest --preset "$preset" -j "$((jobs + 1))" --no-tests=error --progress --output-junit "$summary" "$@"
   costs+=("$preset:tests=$((SECONDS - start))")
   if [ ! -s "$summary" ]; then
     failed=$((failed + 1))

@@ -32,7 +32,7 @@ const std::vector<std::pair<std::string, std::string>> kSchedulers = {
 
 }  // namespace
 
-TEST_CASE("what the runtime does not understand about waiting counts as not said") {
+TEST_CASE("what the runtime does not understand about waiting counts as not said", "[openmp]") {
   const std::string unset = run_with("", "info").output;
   const std::string words =
       allowed_processors().size() < 2
@@ -50,7 +50,8 @@ TEST_CASE("what the runtime does not understand about waiting counts as not said
   }
 }
 
-TEST_CASE("what the runtime understands about waiting decides, whatever stands beside it") {
+TEST_CASE("what the runtime understands about waiting decides, whatever stands beside it",
+          "[openmp]") {
   for (const auto& [setting, words] : std::vector<std::pair<std::string, std::string>>{
            {"OMP_WAIT_POLICY=' Active '", "OMP_WAIT_POLICY= Active "},
            {"GOMP_SPINCOUNT=3k", "spins, then sleeps (GOMP_SPINCOUNT=3k)"},
@@ -64,7 +65,7 @@ TEST_CASE("what the runtime understands about waiting decides, whatever stands b
   }
 }
 
-TEST_CASE("a stack size that the runtime does not take is no stack size") {
+TEST_CASE("a stack size that the runtime does not take is no stack size", "[openmp]") {
   const Sandbox sandbox;
   const auto train = [&](const std::string& setting) {
     return run_with(setting,
@@ -84,7 +85,7 @@ TEST_CASE("a stack size that the runtime does not take is no stack size") {
   CHECK_THAT(second.output, Catch::Contains("dropmuon: GOMP_STACKSIZE= 100 K : threads need 256k"));
 }
 
-TEST_CASE("threads: auto keeps to what the scheduler of a batch job gives") {
+TEST_CASE("threads: auto keeps to what the scheduler of a batch job gives", "[openmp]") {
   if (allowed_processors().size() < 2) {
     WARN("skipped: one processor is the least already");
     return;

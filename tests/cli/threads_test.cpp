@@ -87,7 +87,7 @@ TEST_CASE("training learns the same whatever shrinks OpenMP's teams") {
   }
 }
 
-TEST_CASE("evaluation and bench answer the same whatever shrinks OpenMP's teams") {
+TEST_CASE("evaluation and bench answer the same whatever shrinks OpenMP's teams", "[openmp]") {
   const Sandbox sandbox;
   REQUIRE(run_with("", "train -q " + sandbox.config()).code == 0);
   const std::string run = sandbox.only_run();
@@ -199,7 +199,7 @@ TEST_CASE("a limit on processes leaves fewer threads") {
   }
 }
 
-TEST_CASE("a sweep has the processors that the process was started with") {
+TEST_CASE("a sweep has the processors that the process was started with", "[openmp]") {
   const std::vector<int> processors = allowed_processors();
   if (processors.size() < 2) {
     WARN("skipped: one processor cannot be divided");
@@ -232,7 +232,7 @@ TEST_CASE("a sweep has the processors that the process was started with") {
              Catch::Contains("\"threads\": 1,"));
 }
 
-TEST_CASE("info says how many threads, how they are bound and how they wait") {
+TEST_CASE("info says how many threads, how they are bound and how they wait", "[openmp]") {
   const std::string plain = run_with("", "info").output;
   CHECK_THAT(plain, Catch::Contains("one for each processor\n"));
   CHECK_THAT(plain, Catch::Contains("  binding          none\n"));

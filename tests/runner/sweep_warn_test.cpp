@@ -3,6 +3,7 @@
 #include "../../src/runner/sweep/sweep_pool.h"
 #include "catch.h"
 #include "sweep_run_fixture.h"
+#include <dropmuon/backend/factory.h>
 #include <dropmuon/core/log.h>
 
 using namespace dropmuon;
@@ -36,7 +37,7 @@ const std::string kAuto = "name: s\nbase: base.yaml\nset: {threads: auto}\nseeds
 }  // namespace
 
 TEST_CASE("jobs that began with other threads than the next ones will have are named once") {
-  const int share = static_cast<int>(usable_cpus().size());
+  const int share = automatic_threads(static_cast<int>(usable_cpus().size()));
   Scripted same(kAuto, kDone);
   began_with(same, 1, share);
   CHECK(warnings_of(same).empty());
