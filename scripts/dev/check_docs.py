@@ -7,8 +7,8 @@
 
 Links and anchors lead somewhere; names of files in backticks and blocks are there; commands and scripts answer --help
 and know the options written; keys of configurations are in the schema, and YAML blocks are taken by the program; the
-tests of docs/algorithm.md are there, and it lists all that bear an oracle's number; README.md has its length. Prints
-`file:line: message` for each breach and exits 1 if there is any.
+exit codes are those of --help; the tests of docs/algorithm.md are there, and it lists all that bear an oracle's number;
+README.md has its length. Prints `file:line: message` for each breach and exits 1 if there is any.
 """
 import argparse
 import fnmatch
@@ -187,13 +187,24 @@ def check_oracles(page, _, places, __):
                 yield 1, "oracle", f"oracle {number[1]} does not list {file}: '{name}'"
 
 
+def check_exit_codes(page, _, __, program):
+    row = re.compile(r"^\| (\d+(?:, \d+)*) \| (.*) \|$", re.MULTILINE)
+    if page.path != "docs/command_line.md":
+        return
+    start = page.text.index("## Exit codes")
+    listed = row.findall(page.text[start:page.text.index("\n## ", start)])
+    shown = re.findall(r"^ {2}(\d+(?:, \d+)*) +(.*)$", answer(program.path, "--help")[1].partition("Exit codes:")[2], re.MULTILINE)
+    if listed != shown:
+        yield page.text.count("\n", 0, start) + 1, "exit code", f"not the list of --help: {sorted(set(listed) ^ set(shown))}"
+
+
 def check_length(page, _, __, ___):
     count = page.text.count("\n")
     if page.path == "README.md" and count not in README_LINES:
         yield count, "length", f"{count} lines; {README_LINES[0]} to {README_LINES[-1]} are meant"
 
 
-CHECKS = (check_links, check_files, check_commands, check_keys, check_oracles, check_length)
+CHECKS = (check_links, check_files, check_commands, check_keys, check_oracles, check_exit_codes, check_length)
 
 
 def check(pages, places, program):
@@ -230,6 +241,8 @@ BREACHES = [  # page, what to find in it, what to make of it, the kind of breach
     ("docs/algorithm.md", r"- `tests/[\w/.]+`: `oracle 21: [^\n]*\n", "", "oracle"),
     ("docs/algorithm.md", r"### 22\.", "### 26.", "oracle"),
     ("docs/algorithm.md", r"\nNo test: ", "\nNone: ", "oracle"),
+    ("docs/command_line.md", r"\| 73 \|", "| 74 |", "exit code"),
+    ("docs/command_line.md", r"second signal", "a signal", "exit code"),
     ("README.md", r"\Z", "\n" * 40, "length"),
     ("README.md", r"(?s)\n## How a step goes.*", "\n", "length"),
 ]

@@ -20,8 +20,10 @@ ROOMS = {
     "optim": ["core", "backend"],
     "dataset": ["core", "backend"],
     "training": ["core", "backend", "engine", "optim", "dataset"],
-    "runner": ["core", "backend", "engine", "optim", "dataset", "training"],
-    "cli": ["core", "backend", "engine", "optim", "dataset", "training", "runner"],
+    "config": ["core", "backend", "engine", "optim", "dataset", "training"],
+    "runner": ["core", "backend", "engine", "optim", "dataset", "training", "config"],
+    "experiments": ["core", "backend", "engine", "optim", "dataset", "training", "config", "runner"],
+    "cli": ["core", "backend", "engine", "optim", "dataset", "training", "config", "runner", "experiments"],
 }
 
 # Outside libraries: a pattern for the header, and the paths that may include it. Public headers
@@ -29,8 +31,8 @@ ROOMS = {
 GPU = ("src/backend/cuda/", "kernels/")
 LIBRARIES = [
     ("CLI11", r"CLI/", ("src/cli/",)),
-    ("yaml-cpp", r"yaml-cpp/", ("src/runner/",)),
-    ("nlohmann-json", r"nlohmann/", ("src/training/", "src/runner/", "src/cli/")),
+    ("yaml-cpp", r"yaml-cpp/", ("src/config/",)),
+    ("nlohmann-json", r"nlohmann/", ("src/training/", "src/runner/", "src/experiments/", "src/cli/")),
     ("oneDNN", r"(oneapi/dnnl/)?dnnl", ("src/backend/cpu/onednn/",)),
     ("spdlog", r"spdlog/", ("src/core/",)),
     ("OpenSSL", r"openssl/", ("src/core/",)),
@@ -205,7 +207,8 @@ SOUND = {
                                         '#include "../../../kernels/pool.h"\n#include <nvtx3/nvToolsExt.h>\n',
     "src/dataset/gzip.cpp": SPDX + "#include <zlib.h>\n#include <dropmuon/backend/backend.h>\n",
     "src/engine/conv.cpp": SPDX + '#include "layer_group.h"\n#include <dropmuon/core/shape.h>\n',
-    "src/runner/config.cpp": SPDX + "#include <yaml-cpp/yaml.h>\n#include <nlohmann/json.hpp>\n",
+    "src/config/document.cpp": SPDX + "#include <yaml-cpp/yaml.h>\n",
+    "src/experiments/sweep/run.cpp": SPDX + "#include <nlohmann/json.hpp>\n#include <dropmuon/runner/run_folder.h>\n",
     "src/cli/main.cpp": SPDX + "#include <CLI/CLI.hpp>\n#include <iostream>\n",
     "kernels/pool.cu": SPDX + '#include "pool.h"\n#include "device/language.h"\n#include <algorithm>\n'
                               "template <int N>\n__host__ __device__ constexpr int f(int n) { return n; }\n"
@@ -223,7 +226,8 @@ SOUND = {
 
 def self_test_cases():
     """(rule, path, text after the SPDX line); the breach is on the file's last line."""
-    floors = ["kernels core", "backend", "engine optim dataset", "training", "runner", "cli"]
+    floors = ["kernels core", "backend", "engine optim dataset", "training", "config", "runner", "experiments",
+              "cli"]
     for height, floor in enumerate(floors):
         for room in floor.split():
             place = "kernels" if room == "kernels" else f"src/{room}"
@@ -236,7 +240,7 @@ def self_test_cases():
     yield "room", "src/attic/a.cpp", ""
     yield "private", "src/training/a.cpp", '#include "../engine/conv_block.h"\n'
     yield "private", "src/cli/a.cpp", '#include "../runner/keys.h"\n'
-    for header, place in [("CLI/CLI.hpp", "runner"), ("yaml-cpp/yaml.h", "training"),
+    for header, place in [("CLI/CLI.hpp", "runner"), ("yaml-cpp/yaml.h", "runner"),
                           ("nlohmann/json.hpp", "engine"), ("dnnl.hpp", "backend/cpu"),
                           ("oneapi/dnnl/dnnl.h", "engine"), ("spdlog/spdlog.h", "backend"),
                           ("openssl/sha.h", "dataset"), ("zlib.h", "core"),

@@ -4,10 +4,10 @@
 #include "print.h"
 #include "signals.h"
 #include <dropmuon/backend/factory.h>
+#include <dropmuon/config/config.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/dataset/dataset.h>
 #include <dropmuon/runner/bench.h>
-#include <dropmuon/runner/config.h>
 #include <dropmuon/runner/plan.h>
 #include <dropmuon/runner/provenance.h>
 #include <dropmuon/runner/run_folder.h>
@@ -25,7 +25,7 @@ RunControl control() {
 
 ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::string>& command,
                        Verbosity verbosity) {
-  const RunConfig config = load_config(arguments.config, arguments.overrides);
+  const RunConfig config = load_config(arguments.path, arguments.overrides);
   answer_signals(SecondRequest::ends_the_process);
   Progress progress(verbosity);
   return run_training(config, command, control(), progress);
@@ -33,17 +33,17 @@ ExitCode command_train(const ConfigArguments& arguments, const std::vector<std::
 
 ExitCode command_resume(const std::string& run, const ConfigArguments& arguments,
                         const std::vector<std::string>& command, Verbosity verbosity) {
-  if (run != "latest" && !arguments.config.empty()) {
+  if (run != "latest" && !arguments.path.empty()) {
     fail(ExitCode::usage, "--resume {} goes on with the run's own configuration: expected no '{}'",
-         run, arguments.config);
+         run, arguments.path);
   }
   std::string folder = run;
   if (run == "latest") {
-    if (arguments.config.empty()) {
+    if (arguments.path.empty()) {
       fail(ExitCode::usage,
            "--resume latest needs the CONFIG (and overrides) whose newest run is meant");
     }
-    folder = RunFolder::latest(load_config(arguments.config, arguments.overrides)).path();
+    folder = RunFolder::latest(load_config(arguments.path, arguments.overrides)).path();
   }
   answer_signals(SecondRequest::ends_the_process);
   Progress progress(verbosity);
@@ -51,7 +51,7 @@ ExitCode command_resume(const std::string& run, const ConfigArguments& arguments
 }
 
 ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
-  const RunEvaluation e = evaluate_run(arguments.config, arguments.overrides);
+  const RunEvaluation e = evaluate_run(arguments.path, arguments.overrides);
   if (format == OutputFormat::json) {
     print(to_json(e));
   } else {
@@ -67,13 +67,13 @@ ExitCode command_eval(const ConfigArguments& arguments, OutputFormat format) {
 }
 
 ExitCode command_plan(const ConfigArguments& arguments, OutputFormat format) {
-  const Plan plan = make_plan(load_config(arguments.config, arguments.overrides));
+  const Plan plan = make_plan(load_config(arguments.path, arguments.overrides));
   print(format == OutputFormat::json ? to_json(plan) : to_text(plan));
   return ExitCode::ok;
 }
 
 ExitCode command_bench(const BenchArguments& arguments, OutputFormat format) {
-  const RunConfig config = load_config(arguments.config.config, arguments.config.overrides);
+  const RunConfig config = load_config(arguments.config.path, arguments.config.overrides);
   const BenchResult result =
       run_bench(config, {.warmup_steps = arguments.warmup, .rounds = arguments.rounds});
   print(format == OutputFormat::json ? to_json(result) : to_text(result));
@@ -101,7 +101,7 @@ ExitCode command_data(const std::string& name, const std::string& root) {
 }
 
 ExitCode command_config_show(const ConfigArguments& arguments) {
-  print(to_yaml(load_config(arguments.config, arguments.overrides)));
+  print(to_yaml(load_config(arguments.path, arguments.overrides)));
   return ExitCode::ok;
 }
 

@@ -11,7 +11,7 @@
 namespace dropmuon {
 
 struct ConfigArguments {
-  std::string config;
+  std::string path;                    // of a configuration, or of a run for `eval`
   std::vector<std::string> overrides;  // "optimizer.lr=0.05"
 };
 

@@ -10,7 +10,7 @@
 #include "print.h"
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/path_text.h>
-#include <dropmuon/runner/compare.h>
+#include <dropmuon/experiments/compare.h>
 
 namespace dropmuon {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line: words to functions, errors to one line and an exit code.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -15,20 +16,24 @@
 #include "compare_command.h"
 #include "signals.h"
 #include "sweep_command.h"
+#include <dropmuon/config/config.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/path_text.h>
 #include <dropmuon/core/suggest.h>
 #include <dropmuon/core/text.h>
-#include <dropmuon/runner/config.h>
 #include <dropmuon/runner/provenance.h>
 
 namespace dropmuon {
 namespace {
 
-constexpr const char* kExitCodes =
-    "Exit codes: 0 done, 2 usage, 65 bad data, 66 input missing, 69 device not available, 70 "
-    "internal error, out of memory, or jobs of a sweep failed, 73 cannot write, 75 stopped by a "
-    "signal, 76 diverged, 78 bad configuration, 129, 130 and 143 second signal.";
+std::string exit_codes_text() {
+  std::string text = "Exit codes:";
+  for (const auto& [code, meaning] : exit_codes()) {
+    text += fmt::format("\n  {:<4}{}", static_cast<int>(code), meaning);
+  }
+  return text + fmt::format("\n  {}, {}, {}  second signal", kSignalledExit + SIGHUP,
+                            kSignalledExit + SIGINT, kSignalledExit + SIGTERM);
+}
 
 struct Options {
   ConfigArguments config;
@@ -49,14 +54,17 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
   return command;
 }
 
-void add_config(CLI::App* command, ConfigArguments& arguments, const std::string& what) {
+enum class Positional { config, run };
+
+void add_config(CLI::App* command, ConfigArguments& arguments, Positional what) {
+  const bool is_config = what == Positional::config;
   command
-      ->add_option(what == "CONFIG" ? "config" : "run", arguments.config,
-                   what == "CONFIG"
+      ->add_option(is_config ? "config" : "run", arguments.path,
+                   is_config
                        ? "YAML file; configs/reference.yaml lists every key"
                        : "run folder, e.g. runs/NAME/STAMP, or in it a checkpoint or weights file")
       ->required()
-      ->type_name(what)
+      ->type_name(is_config ? "CONFIG" : "RUN")
       ->transform(expanded_path);
   command->add_option("overrides", arguments.overrides, "dotted keys, e.g. optimizer.lr=0.05")
       ->type_name("KEY=VALUE");
@@ -67,11 +75,11 @@ void build(CLI::App& app, Options& options) {
       "Train neural networks with Drop-Muon: draw layers, backpropagate only to the first of them, "
       "move only them.");
   app.set_version_flag("--version", program_version());
-  app.footer(kExitCodes);
+  app.footer(exit_codes_text());
   app.require_subcommand(1);
   CLI::App* train = add_command(app, "train", "Train and write a run folder",
                                 "dropmuon train configs/mnist/drop_muon.yaml optimizer.lr=0.05");
-  add_config(train, options.config, "CONFIG");
+  add_config(train, options.config, Positional::config);
   train->get_option("config")->required(false);
   train->add_option("--resume", options.resume, "Go on with a run folder, or the latest of CONFIG")
       ->type_name("RUN|latest")
@@ -79,14 +87,14 @@ void build(CLI::App& app, Options& options) {
   train->add_flag("-q,--quiet", options.quiet, "No progress; the run folder has everything");
   CLI::App* eval = add_command(app, "eval", "Evaluate the weights of a run folder",
                                "dropmuon eval runs/mnist-drop-muon/20261122T101500Z-1a2b3c4d");
-  add_config(eval, options.config, "RUN");
+  add_config(eval, options.config, Positional::run);
   CLI::App* plan =
       add_command(app, "plan", "Shapes, FLOPs, cost per start layer, memory; trains nothing",
                   "dropmuon plan configs/fashion-mnist/paper.yaml");
-  add_config(plan, options.config, "CONFIG");
+  add_config(plan, options.config, Positional::config);
   CLI::App* bench = add_command(app, "bench", "Measure a step for every start layer",
                                 "dropmuon bench configs/fashion-mnist/muon.yaml --rounds 9");
-  add_config(bench, options.bench.config, "CONFIG");
+  add_config(bench, options.bench.config, Positional::config);
   bench->add_option("--rounds", options.bench.rounds, "Timed rounds")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -109,7 +117,7 @@ void build(CLI::App& app, Options& options) {
   config->require_subcommand(1);
   CLI::App* show = add_command(*config, "show", "Print a configuration, every value resolved",
                                "dropmuon config show configs/mnist/muon.yaml optimizer.lr=0.05");
-  add_config(show, options.config, "CONFIG");
+  add_config(show, options.config, Positional::config);
   add_command(*config, "reference", "Print every key, its default and meaning",
               "dropmuon config reference > configs/reference.yaml");
   add_command(app, "info", "Print version, devices, libraries and the measured peak",
@@ -126,7 +134,7 @@ ExitCode dispatch(const CLI::App& app, const Options& options,
     if (!options.resume.empty()) {
       return command_resume(options.resume, options.config, words, verbosity);
     }
-    if (options.config.config.empty()) fail(ExitCode::usage, "train needs a CONFIG or --resume");
+    if (options.config.path.empty()) fail(ExitCode::usage, "train needs a CONFIG or --resume");
     return command_train(options.config, words, verbosity);
   }
   if (name == "eval") return command_eval(options.config, format);

@@ -53,7 +53,7 @@ void say(std::string_view text) {
     last_stop = signal;
     const int earlier = stops.fetch_add(1);
     if (second == SecondRequest::is_counted) continue;
-    if (earlier > 0) _exit(128 + signal);
+    if (earlier > 0) _exit(kSignalledExit + signal);
     say(signal == SIGXCPU ? kOutOfTime : kStopping);
   }
 }

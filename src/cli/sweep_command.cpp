@@ -18,9 +18,9 @@
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/path_text.h>
 #include <dropmuon/core/text.h>
-#include <dropmuon/runner/compare.h>
-#include <dropmuon/runner/sweep.h>
-#include <dropmuon/runner/sweep_run.h>
+#include <dropmuon/experiments/compare.h>
+#include <dropmuon/experiments/sweep.h>
+#include <dropmuon/experiments/sweep_run.h>
 
 namespace dropmuon {
 namespace {
@@ -108,7 +108,7 @@ void warn_of_unfinished(const SweepReport& report) {
 
 ExitCode conclude(const Sweep& sweep, const SweepResult& result) {
   const SweepReport& report = result.report;
-  if (result.end == SweepEnd::killed) std::_Exit(128 + last_stop_signal());
+  if (result.end == SweepEnd::killed) std::_Exit(kSignalledExit + last_stop_signal());
   warn_of_unfinished(report);
   print(report.folder + "\n");
   const std::size_t all = report.jobs.size();

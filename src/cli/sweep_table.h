@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "progress.h"
-#include <dropmuon/runner/sweep_run.h>
+#include <dropmuon/experiments/sweep_run.h>
 
 namespace dropmuon {
 

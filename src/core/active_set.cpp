@@ -8,7 +8,8 @@ namespace dropmuon {
 namespace {
 
 void check_depth(int depth) {
-  DM_CHECK(depth >= 1 && depth <= ActiveSet::kMaxDepth, "depth {} is not in 1..64", depth);
+  DM_CHECK(depth >= 1 && depth <= ActiveSet::kMaxDepth, "depth {} is not in 1..{}", depth,
+           ActiveSet::kMaxDepth);
 }
 
 }  // namespace

@@ -14,9 +14,9 @@ int nth(const std::vector<int>& values, std::size_t i) {
 
 void check_lists(const ModelOptions& options) {
   const std::size_t layers = options.channels.size();
-  if (layers < 1 || layers > ActiveSet::kMaxDepth - 2) {
+  if (layers < 1 || layers > kMaxConvLayers) {
     fail(ExitCode::bad_config, "model.channels: expected 1 to {} conv layers, found {}",
-         ActiveSet::kMaxDepth - 2, layers);
+         kMaxConvLayers, layers);
   }
   const auto check = [&](const char* key, const std::vector<int>& values) {
     if (values.size() != 1 && values.size() != layers) {

@@ -4,6 +4,7 @@
 // wrongly.
 #include <cmath>
 
+#include "optimizers.h"
 #include "parameter_state.h"
 
 namespace dropmuon {

@@ -221,7 +221,8 @@ std::unique_ptr<LayerSampler> make_bernoulli(double probability, int depth, std:
 
 std::unique_ptr<LayerSampler> make_layer_sampler(const SamplingOptions& options, int depth,
                                                  std::uint64_t seed) {
-  DM_CHECK(depth >= 1 && depth <= ActiveSet::kMaxDepth, "depth {} is not in 1..64", depth);
+  DM_CHECK(depth >= 1 && depth <= ActiveSet::kMaxDepth, "depth {} is not in 1..{}", depth,
+           ActiveSet::kMaxDepth);
   Probabilities weights(static_cast<std::size_t>(depth));
   switch (options.scheme) {
     case SamplingScheme::full:

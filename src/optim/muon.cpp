@@ -4,6 +4,7 @@
 //   D = the LMO direction of U in the norm of the parameter's kind
 //   X <- X (1 - lr wd) - lr scale D               (radius step)
 //   X <- X (1 - lr wd) - lr scale ||U||_* D       (sharp step)
+#include "optimizers.h"
 #include "parameter_state.h"
 #include <dropmuon/core/error.h>
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "optimizers.h"
 #include "parameter_state.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/optim/optimizer.h>

@@ -42,11 +42,4 @@ class StepScalars {
   Buffer<float> values_;
 };
 
-std::unique_ptr<Optimizer> make_muon(const OptimizerOptions& options, Backend& backend,
-                                     std::span<Param> params, int depth);
-std::unique_ptr<Optimizer> make_sgd(const OptimizerOptions& options, Backend& backend,
-                                    std::span<Param> params, int depth);
-std::unique_ptr<Optimizer> make_adamw(const OptimizerOptions& options, Backend& backend,
-                                      std::span<Param> params, int depth);
-
 }  // namespace dropmuon

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stochastic gradient descent with heavy-ball momentum and coupled weight decay:
 // v <- mu v + g + wd X;  X <- X - lr v, or with Nesterov X <- X - lr (g + wd X + mu v).
+#include "optimizers.h"
 #include "parameter_state.h"
 
 namespace dropmuon {

@@ -8,6 +8,8 @@
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/random.h>
 #include <dropmuon/core/run_clock.h>
+#include <dropmuon/core/seconds_since.h>
+#include <dropmuon/core/statistics.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/bench.h>
 #include <dropmuon/training/step.h>
@@ -16,10 +18,6 @@ namespace dropmuon {
 namespace {
 
 using Clock = RunClock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 Dataset random_dataset(const DatasetInfo& info, int count) {
   Dataset data;
@@ -111,13 +109,6 @@ void time_step(Stepper& stepper, Backend& backend, int first, BenchStart& start,
   start.forward_seconds += phases.forward / rounds;
   start.backward_seconds += phases.backward / rounds;
   start.optimizer_seconds += phases.optimizer / rounds;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
 }
 
 // Suffix schemes whose start does not depend on the epoch.

@@ -8,10 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "resume_check.h"
-#include "run_hint.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/run_files.h>
+#include <dropmuon/core/run_hint.h>
+#include <dropmuon/runner/recorded_data.h>
 #include <dropmuon/runner/train_run.h>
 #include <dropmuon/training/micro_batch.h>
 #include <dropmuon/training/weights_file.h>
@@ -32,8 +33,8 @@ fs::path run_of(const std::string& path) {
   constexpr int kLevels = 3;  // RUN/checkpoints/step_00000010/weights.safetensors
   fs::path at = fs::absolute(path);
   for (int level = 0; level <= kLevels; ++level, at = at.parent_path()) {
-    if (!FileSystem::real().exists((at / "config.yaml").string())) continue;
-    if (fs::is_regular_file(at / "config.yaml", ignored)) return at;
+    if (!FileSystem::real().exists((at / run_files::kConfig).string())) continue;
+    if (fs::is_regular_file(at / run_files::kConfig, ignored)) return at;
   }
   fail(ExitCode::missing_input, "no run folder at or around {} (it would hold a config.yaml){}",
        path, hint_for_run(path));
@@ -102,7 +103,7 @@ std::string to_json(const RunEvaluation& e) {
 
 RunEvaluation evaluate_run(const std::string& path, const std::vector<std::string>& overrides) {
   const fs::path run = run_of(path);
-  const std::string file = (run / "config.yaml").string();
+  const std::string file = (run / run_files::kConfig).string();
   const RunConfig config = load_config(file, overrides);
   const Experiment own = load_config(file, {}).experiment;
   const Experiment& experiment = config.experiment;

@@ -118,7 +118,6 @@ double predict_peak(const Backend& backend, const Network& network, const Datase
 Plan make_plan(const RunConfig& config) {
   const Experiment& e = config.experiment;
   const DatasetInfo info = dataset_info(e.data);
-  const int train_count = info.train_count;
   require_a_batch(e.train.batch_size, info);
   const std::unique_ptr<Backend> backend = make_backend(config.device);
   const auto network = build_network(e.model, {info.image, info.classes}, *backend);
@@ -129,9 +128,8 @@ Plan make_plan(const RunConfig& config) {
   const std::vector<LayerCost> costs = network->costs();
   plan.starts = plan_starts(costs);
   plan.batch_size = e.train.batch_size;
-  plan.steps_per_epoch = train_count / plan.batch_size;
-  plan.total_steps = e.train.epochs * plan.steps_per_epoch;
-  if (e.train.max_steps) plan.total_steps = std::min(plan.total_steps, *e.train.max_steps);
+  plan.steps_per_epoch = steps_per_epoch(e.train, info.train_count);
+  plan.total_steps = training_steps(e.train, info.train_count);
   plan.schemes =
       plan_schemes(e.sampling, costs,
                    {.total_steps = plan.total_steps, .steps_per_epoch = plan.steps_per_epoch});

@@ -10,6 +10,8 @@
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/run_files.h>
+#include <dropmuon/runner/recorded_data.h>
 
 namespace dropmuon {
 namespace {
@@ -25,7 +27,7 @@ OrderedJson read_json(const std::string& path) {
 
 // Of the process that worked there last: the last whole line of the resumes, or the first process.
 OrderedJson last_process(const std::string& folder) {
-  const std::string resumes = folder + "/provenance_resume.jsonl";
+  const std::string resumes = folder + "/" + run_files::kResumes;
   if (FileSystem::real().exists(resumes)) {
     std::string text = FileSystem::real().read_file(resumes);
     text.resize(text.rfind('\n') + 1);  // a power cut may have torn the last one
@@ -36,7 +38,7 @@ OrderedJson last_process(const std::string& folder) {
       if (json.is_object()) return json;
     }
   }
-  return read_json(folder + "/provenance.json");
+  return read_json(folder + "/" + run_files::kProvenance);
 }
 
 std::string value_text(const OrderedJson& value) {
@@ -82,8 +84,9 @@ std::string short_hash(const std::string& hash) { return hash.substr(0, 12); }
 
 // Where the first process's notes are gone or damaged, the first of the resumes that has some.
 std::optional<RecordedData> recorded_data(const std::string& folder) {
-  std::optional<RecordedData> recorded = data_noted_in(read_json(folder + "/provenance.json"));
-  const std::string resumes = folder + "/provenance_resume.jsonl";
+  std::optional<RecordedData> recorded =
+      data_noted_in(read_json(folder + "/" + run_files::kProvenance));
+  const std::string resumes = folder + "/" + run_files::kResumes;
   if ((recorded && !recorded->sha256.empty()) || !FileSystem::real().exists(resumes))
     return recorded;
   std::istringstream lines(FileSystem::real().read_file(resumes));
@@ -134,7 +137,7 @@ void require_same_data(const std::string& folder, const Dataset& data) {
 }
 
 void require_same_config(const std::string& folder, const ConfigHashes& hashes) {
-  const OrderedJson json = read_json(folder + "/provenance.json");
+  const OrderedJson json = read_json(folder + "/" + run_files::kProvenance);
   const auto noted = [&](const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_string()
                ? json[key].get<std::string>()
@@ -172,12 +175,12 @@ void warn_if_elsewhere(const std::string& folder, const std::string& document) {
 
 void note_provenance(const std::string& folder, const std::string& document) {
   FileSystem& files = FileSystem::real();
-  const std::string first = folder + "/provenance.json";
+  const std::string first = folder + "/" + run_files::kProvenance;
   if (!files.exists(first)) {
     files.replace_file(first, document);
     return;
   }
-  const std::string path = folder + "/provenance_resume.jsonl";
+  const std::string path = folder + "/" + run_files::kResumes;
   std::string lines = files.exists(path) ? files.read_file(path) : "";
   lines.resize(lines.rfind('\n') + 1);  // a power cut may have torn the last one
   files.replace_file(path, lines + OrderedJson::parse(document).dump() + "\n");

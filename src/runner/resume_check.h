@@ -8,22 +8,10 @@
 #include <string>
 #include <vector>
 
+#include <dropmuon/config/config.h>
 #include <dropmuon/dataset/dataset.h>
-#include <dropmuon/runner/config.h>
 
 namespace dropmuon {
-
-// The data files of a run: name -> SHA-256 of the uncompressed content.
-struct RecordedData {
-  std::string dataset;
-  std::map<std::string, std::string> sha256;  // empty if nothing was noted
-};
-
-// From provenance.json in `folder`; nothing if the file is missing or cannot be understood.
-std::optional<RecordedData> recorded_data(const std::string& folder);
-
-// The names of files that differ in content or that only one side has, in the order of `data`.
-std::vector<std::string> other_files(const RecordedData& recorded, const Dataset& data);
 
 // Before anything in `folder` is touched. Throws Error(bad_data) if the files of `data` are not
 // those that the run there has trained on; a run that noted none goes on with a warning.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -7,15 +9,18 @@
 
 #include <fmt/chrono.h>
 
-#include "run_hint.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/run_hint.h>
 #include <dropmuon/core/text.h>
 #include <dropmuon/runner/run_folder.h>
 
 namespace dropmuon {
 namespace fs = std::filesystem;
 namespace {
+
+const std::array<std::string, 6> kStatusWords = {"waiting", "running",  "done",
+                                                 "stopped", "diverged", "failed"};
 
 // Whoever names a configuration there means the newest run of it.
 std::string hint_for_file(const std::string& path) {
@@ -64,7 +69,7 @@ RunFolder RunFolder::create(const RunConfig& config) {
 
 RunFolder RunFolder::open(const std::string& path) {
   std::error_code ignored;
-  const std::string config = path + "/config.yaml";
+  const std::string config = path + "/" + run_files::kConfig;
   if (!FileSystem::real().exists(config) || !fs::is_regular_file(config, ignored)) {
     fail(ExitCode::missing_input, "no run folder {} (it would hold a config.yaml){}", path,
          hint_for_file(path));
@@ -72,16 +77,38 @@ RunFolder RunFolder::open(const std::string& path) {
   return RunFolder(fs::path(path).string());
 }
 
-std::string RunFolder::status() const {
+const std::string& name_of(RunStatus status) {
+  return kStatusWords[static_cast<std::size_t>(status)];
+}
+
+std::optional<RunStatus> run_status_of(const std::string& word) {
+  const auto found = std::find(kStatusWords.begin(), kStatusWords.end(), word);
+  if (found == kStatusWords.end()) return std::nullopt;
+  return static_cast<RunStatus>(found - kStatusWords.begin());
+}
+
+void RunFolder::set_status(RunStatus status) const {
+  write(run_files::kStatus, name_of(status) + "\n");
+}
+
+std::optional<RunStatus> RunFolder::status() const { return run_status_of(status_word()); }
+
+std::string RunFolder::status_word() const {
   FileSystem& files = FileSystem::real();
-  std::istringstream stream(files.exists(file("STATUS")) ? files.read_file(file("STATUS")) : "");
+  const std::string path = file(run_files::kStatus);
+  std::istringstream stream(files.exists(path) ? files.read_file(path) : "");
   std::string word;
   stream >> word;
   return word;
 }
 
+bool RunFolder::is_locked(const std::string& path) {
+  LockFile file(path + "/" + run_files::kLock, LockFile::Missing::stays_missing);
+  return file.is_open() && file.try_to_take() == LockAnswer::busy;
+}
+
 ConfigHashes RunFolder::config_hashes() const {
-  const std::string path = file("config.yaml");
+  const std::string path = file(run_files::kConfig);
   return dropmuon::config_hashes(load_config(path, {}), FileSystem::real().read_file(path));
 }
 
@@ -91,7 +118,7 @@ void RunFolder::write(const std::string& name, const std::string& text) const {
 
 // Others hold it for a moment when they only look whether it is free.
 FolderLock::FolderLock(const std::string& folder)
-    : file_(folder + "/.lock", LockFile::Missing::create) {
+    : file_(folder + "/" + run_files::kLock, LockFile::Missing::create) {
   constexpr int kTries = 20;
   constexpr std::chrono::milliseconds kPause(10);
   for (int attempt = 0; attempt < kTries; ++attempt) {

@@ -10,7 +10,7 @@
 
 #include <fmt/ranges.h>
 
-#include "config/config_schema.h"
+#include <dropmuon/config/schema.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
@@ -52,11 +52,11 @@ bool reads_same_folder(const DatasetOptions& a, const DatasetOptions& b) {
 std::optional<Candidate> candidate(const RunFolder& folder, const RunConfig& wanted,
                                    const std::string& hash) {
   try {
-    RunConfig own = load_config(folder.file("config.yaml"), {});
+    RunConfig own = load_config(folder.file(run_files::kConfig), {});
     if (config_hash(own) != hash) return std::nullopt;
-    const std::string status = folder.status();
+    const std::optional<RunStatus> status = folder.status();
     const bool same = reads_same_folder(own.experiment.data, wanted.experiment.data);
-    return Candidate{folder, std::move(own), same, status != "done" && status != "diverged"};
+    return Candidate{folder, std::move(own), same, !status || !is_final(*status)};
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -94,7 +94,7 @@ RunFolder RunFolder::latest(const RunConfig& config) {
   std::error_code ignored;
   if (FileSystem::real().exists(parent.string())) FileSystem::real().list(parent.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
-    const bool is_run = fs::is_regular_file(entry.path() / "config.yaml", ignored);
+    const bool is_run = fs::is_regular_file(entry.path() / run_files::kConfig, ignored);
     if (!is_run || !begins_with_stamp(entry.path().filename())) continue;
     std::optional<Candidate> found = candidate(RunFolder(entry.path().string()), config, hash);
     if (!found) {

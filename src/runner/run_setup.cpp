@@ -6,9 +6,9 @@
 
 #include <fmt/ranges.h>
 
-#include "run_hint.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/log.h>
+#include <dropmuon/core/run_hint.h>
 
 namespace dropmuon {
 namespace {

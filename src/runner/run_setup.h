@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include <dropmuon/runner/config.h>
+#include <dropmuon/config/config.h>
 #include <dropmuon/training/trainer.h>
 #include <dropmuon/training/weights_file.h>
 

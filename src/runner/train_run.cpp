@@ -2,16 +2,15 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <nlohmann/json.hpp>
-
-#include "layer_report.h"
 #include "resume_check.h"
 #include "run_hooks.h"
 #include "run_setup.h"
+#include "summary.h"
 #include <dropmuon/core/file_system.h>
 #include <dropmuon/core/log.h>
 #include <dropmuon/core/sha256.h>
 #include <dropmuon/core/text.h>
+#include <dropmuon/runner/idle_layers.h>
 #include <dropmuon/runner/provenance.h>
 #include <dropmuon/runner/run_folder.h>
 #include <dropmuon/runner/train_run.h>
@@ -34,40 +33,18 @@ std::string describe(Network& network) {
   return fmt::format("{} layers, {} parameters", network.depth(), parameters);
 }
 
-// `micro_batch` is what auto chose: with the threads it decides the rounding.
-std::string summary_json(const RunConfig& config, const TrainResult& result, int micro_batch) {
-  nlohmann::ordered_json json;
-  json["name"] = config.name;
-  json["status"] = name_of(result.status);
-  json["micro_batch"] = micro_batch;
-  if (result.paused_seconds > 0.0) json["time/paused_s"] = result.paused_seconds;
-  for (std::size_t i = 0; i < kMetricCount; ++i) {
-    const auto metric = static_cast<Metric>(i);
-    if (!result.last.has(metric)) continue;
-    if (is_counter(metric)) {
-      json[name_of(metric)] = static_cast<std::int64_t>(result.last[metric]);
-    } else {
-      json[name_of(metric)] = result.last[metric];
-    }
+RunStatus status_of(TrainStatus status) {
+  switch (status) {
+    case TrainStatus::running:
+      break;
+    case TrainStatus::done:
+      return RunStatus::done;
+    case TrainStatus::stopped:
+      return RunStatus::stopped;
+    case TrainStatus::diverged:
+      return RunStatus::diverged;
   }
-  if (!result.problem.empty()) json["problem"] = result.problem;
-  if (result.skipped_steps > 0) json["skipped_steps"] = result.skipped_steps;
-  if (result.rollbacks > 0) json["rollbacks"] = result.rollbacks;
-  json["best/test/accuracy"] = result.best_test_accuracy;
-  if (config.experiment.train.target) {
-    json["target/value"] = config.experiment.train.target->value;
-    json["target/reached"] = result.target.has_value();
-  }
-  if (result.target) {
-    json["target/step"] = result.target->step;
-    json["target/samples"] = result.target->samples;
-    json["target/train_s"] = result.target->seconds;
-    json["target/flops"] = result.target->flops;
-  }
-  json["layer_updates"] = result.layer_updates;
-  json["start_counts"] = result.start_counts;
-  add_layers(result, json);
-  return json.dump(2) + "\n";
+  return RunStatus::running;
 }
 
 ExitCode exit_code(TrainStatus status) {
@@ -129,7 +106,7 @@ RunHeader header_of(const RunFolder& folder, const RunConfig& config, const Devi
 // kill left in the middle of replacing a file goes too.
 void forget_the_end_of_an_earlier_process(const RunFolder& folder) {
   std::error_code ignored;
-  for (const char* name : {"error.txt", "weights.safetensors", "summary.json"}) {
+  for (const char* name : {run_files::kError, run_files::kWeights, run_files::kSummary}) {
     std::filesystem::remove(folder.file(name), ignored);
   }
   for (const std::string& name : FileSystem::real().list(folder.path())) {
@@ -145,7 +122,8 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   const Experiment& experiment = config.experiment;
   const ConfigHashes hashes = folder.config_hashes();
   ProvenanceFacts facts{.config = hashes, .seed = experiment.seed};
-  CheckpointStore checkpoints(folder.file("checkpoints"), experiment.train.checkpoint.keep);
+  CheckpointStore checkpoints(folder.file(run_files::kCheckpoints),
+                              experiment.train.checkpoint.keep);
   const Restored restored = restore_newest(trainer, checkpoints, hashes);
   if (restored == Restored::yes && experiment.train.checkpoint.best) {
     mark_if_best(checkpoints, trainer);
@@ -175,11 +153,11 @@ ExitCode train_in(const RunFolder& folder, const RunConfig& config,
   observer.tell_pauses();
   observer.sync();  // before anything says how the run ended
   if (result.status != TrainStatus::diverged) {
-    save_weights(folder.file("weights.safetensors"), trainer.network(), trainer.normalization(),
+    save_weights(folder.file(run_files::kWeights), trainer.network(), trainer.normalization(),
                  backend);
   }
-  folder.write("summary.json", summary_json(config, result, trainer.micro_batch()));
-  folder.set_status(std::string(name_of(result.status)));
+  folder.write(run_files::kSummary, summary_json(config, result, trainer.micro_batch()));
+  folder.set_status(status_of(result.status));
   view.on_end(result);
   const std::string idle = idle_layers(result);
   if (result.status != TrainStatus::stopped && !idle.empty()) log::warning("{}", idle);
@@ -192,8 +170,8 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
                               const std::function<Setup()>& begin, const RunControl& control,
                               RunView& view) {
   try {
-    folder.set_status("running");
-    log::open_file(folder.file("log.txt"));
+    folder.set_status(RunStatus::running);
+    log::open_file(folder.file(run_files::kLog));
     const ExitCode code = train_in(folder, config, command, begin(), control, view);
     log::close_file();
     return code;
@@ -201,8 +179,8 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
     // The first failure is the one to report, even if the folder cannot take the note of it.
     log::close_file();
     try {
-      folder.write("error.txt", std::string(error.what()) + "\n");
-      folder.set_status("failed");
+      folder.write(run_files::kError, std::string(error.what()) + "\n");
+      folder.set_status(RunStatus::failed);
     } catch (const Error&) {
     }
     throw;
@@ -213,7 +191,7 @@ ExitCode train_noting_failure(const RunFolder& folder, const RunConfig& config,
 void remove_unless_begun(const RunFolder& folder) {
   try {
     FileSystem& files = FileSystem::real();
-    if (!files.exists(folder.file("config.yaml"))) files.remove_tree(folder.path());
+    if (!files.exists(folder.file(run_files::kConfig))) files.remove_tree(folder.path());
   } catch (const Error&) {  // the first failure is the one to report
   }
 }
@@ -226,7 +204,7 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
   take_initial_weights(setup, config.experiment);
   const RunFolder folder = RunFolder::create(config);
   const auto begin = [&] {
-    folder.write("config.yaml", to_yaml(config));
+    folder.write(run_files::kConfig, to_yaml(config));
     return std::move(setup);
   };
   try {
@@ -241,16 +219,16 @@ ExitCode run_training(const RunConfig& config, const std::vector<std::string>& c
 ExitCode resume_training(const std::string& path, const std::vector<std::string>& command,
                          const RunControl& control, RunView& view) {
   const RunFolder folder = RunFolder::open(path);
-  const RunConfig config = load_config(folder.file("config.yaml"), {});
+  const RunConfig config = load_config(folder.file(run_files::kConfig), {});
   const FolderLock lock(folder.path());
-  const std::string status = folder.status();
-  if (status == "done" || status == "diverged") {
-    log::info("{}: {} already{}", path, status,
-              status == "done"
+  const std::optional<RunStatus> status = folder.status();
+  if (status && is_final(*status)) {
+    log::info("{}: {} already{}", path, name_of(*status),
+              status == RunStatus::done
                   ? "; to train on from its weights, start a run with train.init_from=" +
                         shell_quoted(path)
                   : "");
-    return status == "done" ? ExitCode::ok : ExitCode::diverged;
+    return status == RunStatus::done ? ExitCode::ok : ExitCode::diverged;
   }
   // A run that has begun keeps its folder as it is until its configuration and data are found here.
   require_same_config(folder.path(), folder.config_hashes());
@@ -258,7 +236,7 @@ ExitCode resume_training(const std::string& path, const std::vector<std::string>
   const auto is_there = [&](const char* name) {
     return std::filesystem::exists(folder.file(name));
   };
-  if (is_there("provenance.json") || is_there("checkpoints")) {
+  if (is_there(run_files::kProvenance) || is_there(run_files::kCheckpoints)) {
     data = load_dataset(config.experiment.data);
     require_same_data(folder.path(), *data);
   }

@@ -13,6 +13,7 @@
 
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/run_files.h>
 #include <dropmuon/training/metrics.h>
 
 namespace dropmuon {
@@ -144,17 +145,17 @@ std::vector<std::string> columns_of(const std::string& path) {
 MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t steps_done,
                              std::int64_t logged_step)
     : folder_(folder) {
-  keep_lines(folder + "/metrics.csv", steps_done, logged_step, step_of_csv);
-  keep_lines(folder + "/metrics.jsonl", steps_done, logged_step, step_of_json);
-  columns_ = columns_of(folder + "/metrics.csv");
-  csv_.open(folder + "/metrics.csv", std::ios::app);
-  jsonl_.open(folder + "/metrics.jsonl", std::ios::app);
+  keep_lines(folder + "/" + run_files::kMetricsCsv, steps_done, logged_step, step_of_csv);
+  keep_lines(folder + "/" + run_files::kMetrics, steps_done, logged_step, step_of_json);
+  columns_ = columns_of(folder + "/" + run_files::kMetricsCsv);
+  csv_.open(folder + "/" + run_files::kMetricsCsv, std::ios::app);
+  jsonl_.open(folder + "/" + run_files::kMetrics, std::ios::app);
   if (!csv_ || !jsonl_) fail_to_write();
 }
 
 void MetricsWriter::sync() {
-  for (const char* name : {"/metrics.csv", "/metrics.jsonl"}) {
-    const int file = ::open((folder_ + name).c_str(), O_WRONLY | O_CLOEXEC);
+  for (const char* name : {run_files::kMetricsCsv, run_files::kMetrics}) {
+    const int file = ::open((folder_ + "/" + name).c_str(), O_WRONLY | O_CLOEXEC);
     const bool good = file >= 0 && (::fsync(file) == 0 || is_unsupported(errno));
     const int reason = errno;
     if (file >= 0) ::close(file);
@@ -170,8 +171,8 @@ void MetricsWriter::fail_to_write() const {
 MetricsWriter::MetricsWriter(const std::string& folder, int depth)
     : folder_(folder),
       columns_(column_names(depth)),
-      csv_(folder + "/metrics.csv"),
-      jsonl_(folder + "/metrics.jsonl") {
+      csv_(folder + "/" + run_files::kMetricsCsv),
+      jsonl_(folder + "/" + run_files::kMetrics) {
   csv_ << fmt::format("{}", fmt::join(columns_, ",")) << std::endl;
   if (!csv_ || !jsonl_) fail_to_write();
 }

@@ -51,8 +51,7 @@ Trainer::Trainer(Backend& backend, const Experiment& experiment, Dataset dataset
   const TrainOptions& options = experiment_.train;
   batcher_ = std::make_unique<Batcher>(backend, dataset.train.count(), options.batch_size,
                                        experiment_.augment, experiment_.seed);
-  total_steps_ = options.epochs * batcher_->steps_per_epoch();
-  if (options.max_steps) total_steps_ = std::min(total_steps_, *options.max_steps);
+  total_steps_ = training_steps(options, dataset.train.count());
 
   normalization_ = {dataset.mean, dataset.inverse_std};
   train_ = std::make_unique<DeviceSplit>(backend, dataset, dataset.train);

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "named_tensor.h"
 #include <dropmuon/core/error.h>
 #include <dropmuon/training/trainer.h>
 
@@ -12,19 +13,6 @@ namespace dropmuon {
 namespace {
 
 using Json = nlohmann::json;
-
-NamedTensor download(const Backend& backend, const std::string& name,
-                     std::vector<std::int64_t> shape, const float* data, std::size_t size) {
-  NamedTensor tensor{name, std::move(shape), std::vector<float>(size)};
-  backend.download(tensor.values.data(), data, size * sizeof(float));
-  return tensor;
-}
-
-std::vector<std::int64_t> dimensions(const Shape& shape) {
-  std::vector<std::int64_t> out;
-  for (int i = 0; i < shape.rank(); ++i) out.push_back(shape[i]);
-  return out;
-}
 
 // Uploads `tensor` if it is the one that is expected here.
 void upload(Backend& backend, const NamedTensor& tensor, const std::string& name, std::size_t size,
@@ -144,11 +132,10 @@ Checkpoint Trainer::checkpoint() {
   Checkpoint checkpoint{
       .step = steps_done_, .state = state.dump(2), .normalization = normalization_};
   for (const Param& param : network().params()) {
-    checkpoint.weights.push_back(
-        download(backend_, param.name, dimensions(param.shape), param.value, param.size()));
+    checkpoint.weights.push_back(download_tensor(backend_, param));
   }
   for (const StateTensor& tensor : step_->optimizer().state()) {
-    checkpoint.optimizer.push_back(download(
+    checkpoint.optimizer.push_back(download_tensor(
         backend_, tensor.name, {static_cast<std::int64_t>(tensor.size)}, tensor.data, tensor.size));
   }
   return checkpoint;

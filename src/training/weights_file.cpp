@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "named_tensor.h"
 #include "normalization_metadata.h"
 #include <dropmuon/core/crc32c.h>
 #include <dropmuon/core/error.h>
 #include <dropmuon/core/file_system.h>
+#include <dropmuon/core/run_files.h>
 #include <dropmuon/training/checkpoint_store.h>
 #include <dropmuon/training/safetensors.h>
 #include <dropmuon/training/weights_file.h>
@@ -13,12 +15,6 @@
 namespace dropmuon {
 namespace fs = std::filesystem;
 namespace {
-
-std::vector<std::int64_t> sides(const Shape& shape) {
-  std::vector<std::int64_t> sides;
-  for (int i = 0; i < shape.rank(); ++i) sides.push_back(shape[i]);
-  return sides;
-}
 
 // The tensor of one parameter, checked against it.
 const NamedTensor& find_tensor(const std::vector<NamedTensor>& tensors, const Param& param,
@@ -62,7 +58,9 @@ std::string or_here(const fs::path& folder) { return folder.empty() ? "." : fold
 // Throws Error(missing_input) with the reason where that cannot be seen.
 bool is_there(const fs::path& path) { return FileSystem::real().exists(path.string()); }
 
-std::string file_in(const std::string& checkpoint) { return checkpoint + "/weights.safetensors"; }
+std::string file_in(const std::string& checkpoint) {
+  return checkpoint + "/" + run_files::kWeights;
+}
 
 SavedWeights of(Checkpoint checkpoint, const std::string& source, const std::string& file) {
   return {std::move(checkpoint.weights), source, file, std::move(checkpoint.normalization)};
@@ -73,7 +71,7 @@ SavedWeights read_weights_file(const std::string& path) {
   std::error_code ignored;
   const fs::path whole = fs::absolute(path, ignored);
   const fs::path folder = whole.parent_path();
-  if (whole.filename() == "weights.safetensors" && is_there(folder / "manifest.json")) {
+  if (whole.filename() == run_files::kWeights && is_there(folder / "manifest.json")) {
     const CheckpointStore store(folder.parent_path().string(), 1);
     return of(store.load(folder.string()), path, path);
   }
@@ -96,8 +94,7 @@ void save_weights(const std::string& path, Network& network, const Normalization
   TensorFile file;
   add_normalization(normalization, file.metadata);
   for (const Param& param : network.params()) {
-    NamedTensor tensor{param.name, sides(param.shape), std::vector<float>(param.size())};
-    backend.download(tensor.values.data(), param.value, param.size() * sizeof(float));
+    NamedTensor tensor = download_tensor(backend, param);
     file.metadata[kSum + tensor.name] = checksum(tensor);
     file.tensors.push_back(std::move(tensor));
   }
@@ -135,7 +132,7 @@ SavedWeights read_weights(const std::string& path) {
   if (is_there(at / "latest")) return newest(at.string());
   const std::string final_weights = file_in(at.string());
   if (is_there(final_weights)) return read_weights(final_weights);
-  return newest((at / "checkpoints").string());
+  return newest((at / run_files::kCheckpoints).string());
 }
 
 }  // namespace dropmuon

@@ -5,10 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../../src/experiments/sweep/run_files.h"
 #include "catch.h"
 #include "idx_set.h"
 #include "program.h"
-#include "runner/sweep/sweep_run_files.h"
 
 using namespace dropmuon;
 using Json = nlohmann::json;

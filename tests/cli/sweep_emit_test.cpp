@@ -8,7 +8,7 @@
 
 #include "catch.h"
 #include "program.h"
-#include <dropmuon/runner/sweep.h>
+#include <dropmuon/experiments/sweep.h>
 
 using namespace dropmuon;
 

@@ -2,9 +2,9 @@
 // `dropmuon sweep` as a user meets it: output, exit codes, the table.
 #include <algorithm>
 
+#include "../../src/experiments/sweep/pool.h"
 #include "catch.h"
 #include "cli/sweep_table.h"
-#include "runner/sweep/sweep_pool.h"
 #include "sweep_sandbox.h"
 
 using namespace dropmuon;

@@ -12,7 +12,7 @@
 
 #include "catch.h"
 #include "sweep_sandbox.h"
-#include <dropmuon/runner/sweep.h>
+#include <dropmuon/experiments/sweep.h>
 
 using namespace dropmuon;
 

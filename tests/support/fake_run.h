@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <dropmuon/runner/config.h>
+#include <dropmuon/config/config.h>
 
 namespace dropmuon {
 

@@ -2,6 +2,7 @@
 // The one exception type of the project and the exit codes it carries to the shell.
 #pragma once
 
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -10,19 +11,29 @@
 
 namespace dropmuon {
 
-// Exit codes follow sysexits.h where it has a fitting one; docs/command_line.md lists them.
+// Exit codes follow sysexits.h where it has a fitting one; exit_codes() says what they mean.
 enum class ExitCode {
   ok = 0,
   usage = 2,
-  bad_data = 65,       // a data set or weights file is damaged or of the wrong kind
-  missing_input = 66,  // a file that was asked for is not there
+  bad_data = 65,
+  missing_input = 66,
   no_device = 69,
-  internal = 70,  // a bug, or out of memory
+  internal = 70,
   cannot_write = 73,
-  stopped = 75,  // stopped by a signal; the run can be continued
+  stopped = 75,
   diverged = 76,
   bad_config = 78,
 };
+
+// The one list of them, in order; help and documents show it.
+struct ExitCodeMeaning {
+  ExitCode code;
+  const char* meaning;
+};
+std::span<const ExitCodeMeaning> exit_codes();
+
+// Plus the number of a signal: one that ended the process at once, the first being served already.
+inline constexpr int kSignalledExit = 128;
 
 // What went wrong, in one line for a person: expected, found, what to do. It is one line whatever
 // the texts that it quotes: control characters in it are named. `excerpt` is shown below it as it

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <dropmuon/core/active_set.h>
 #include <dropmuon/core/shape.h>
 
 namespace dropmuon {
@@ -17,10 +18,13 @@ enum class Head {
 };
 enum class HeadInput { flatten, average_pool };
 
+// Conv layers of the deepest network: the classifier, and one layer more that models may yet have.
+inline constexpr int kMaxConvLayers = ActiveSet::kMaxDepth - 2;
+
 // Convolution blocks conv -> bias -> ReLU -> max-pool, then a linear classifier.
 struct ModelOptions {
   Architecture architecture = Architecture::cnn;
-  std::vector<int> channels = {64, 128, 256};  // one entry per conv layer, 1 to 62 of them
+  std::vector<int> channels = {64, 128, 256};  // one entry per conv layer
   std::vector<int> kernel = {3};               // odd; one entry for all, or one per conv layer
   std::vector<int> pool = {2};                 // window and stride, 1 = none; one or one per layer
   NormLayer norm = NormLayer::none;

@@ -23,7 +23,7 @@ enum class SamplingScheme {
   bernoulli,    // each layer with probability q, drawn again if none came up
 };
 
-// true: backpropagation stops at the first active layer. no: the full backward pass is computed and
+// yes: backpropagation stops at the first active layer. no: the full backward pass is computed and
 // only the update is masked, which isolates the statistical effect from the saved time.
 enum class Truncate { no, yes };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <dropmuon/runner/config.h>
+#include <dropmuon/config/config.h>
 
 namespace dropmuon {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <dropmuon/config/config.h>
 #include <dropmuon/dataset/dataset.h>
 #include <dropmuon/engine/cost.h>
-#include <dropmuon/runner/config.h>
 
 namespace dropmuon {
 

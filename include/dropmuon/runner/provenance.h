@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <dropmuon/backend/backend.h>
+#include <dropmuon/config/config.h>
 #include <dropmuon/dataset/dataset.h>
-#include <dropmuon/runner/config.h>
 
 namespace dropmuon {
 

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT
-// runs/<name>/<UTC stamp>-<config hash>/: everything one run leaves behind.
+// runs/<name>/<UTC stamp>-<config hash>/: everything one run leaves behind. The names of its files
+// are in core/run_files.h.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include <dropmuon/config/config.h>
 #include <dropmuon/core/file_lock.h>
-#include <dropmuon/runner/config.h>
+#include <dropmuon/core/run_files.h>
 
 namespace dropmuon {
 
-// Files: config.yaml (resolved), provenance.json (of the process that began the run; one line for
-// each that went on with it is in provenance_resume.jsonl), metrics.csv, metrics.jsonl, log.txt,
-// checkpoints/, and STATUS, one word: waiting (a job of a sweep that has not begun), running, done,
-// stopped, diverged, failed. At its end summary.json, and weights.safetensors unless it diverged;
-// if it failed error.txt.
+// The word in STATUS.
+enum class RunStatus {
+  waiting,  // a job of a sweep that has not begun
+  running,  // or was killed
+  done,
+  stopped,
+  diverged,
+  failed,
+};
+const std::string& name_of(RunStatus status);
+std::optional<RunStatus> run_status_of(const std::string& word);
+inline bool is_final(RunStatus status) {  // the others can go on
+  return status == RunStatus::done || status == RunStatus::diverged;
+}
+
 class RunFolder {
  public:
   // A new folder, never an existing one. Throws Error(cannot_write).
@@ -30,8 +43,11 @@ class RunFolder {
 
   // Replaces the file as a whole: readers see the old text or the new. Throws Error(cannot_write).
   void write(const std::string& name, const std::string& text) const;
-  void set_status(const std::string& status) const { write("STATUS", status + "\n"); }
-  std::string status() const;  // "" if there is none
+  void set_status(RunStatus status) const;
+  std::optional<RunStatus> status() const;  // none: no such file, or another word
+  std::string status_word() const;          // as it stands there; "" if there is none
+  // Whether another process is at work in it, as far as locks can tell.
+  static bool is_locked(const std::string& path);
   // Of config.yaml as it stands there. Throws as load_config() does.
   ConfigHashes config_hashes() const;
 

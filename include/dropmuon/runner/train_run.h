@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <dropmuon/config/config.h>
 #include <dropmuon/core/error.h>
-#include <dropmuon/runner/config.h>
 #include <dropmuon/training/trainer.h>
 
 namespace dropmuon {

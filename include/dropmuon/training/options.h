@@ -60,6 +60,12 @@ struct TrainOptions {
   CheckpointOptions checkpoint;
 };
 
+// A step takes a whole batch; images of an epoch that fill none are left out of it.
+std::int64_t steps_per_epoch(const TrainOptions& options, int train_images);
+
+// Of a run that nothing ends early: all epochs, or max_steps.
+std::int64_t training_steps(const TrainOptions& options, int train_images);
+
 // Everything that decides the numbers of a run, and nothing about where it is written.
 struct Experiment {
   std::uint64_t seed = 0;
