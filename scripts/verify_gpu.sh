@@ -192,7 +192,7 @@ plan() { # STAGE: what --quick does in another way has another name, or one woul
       ;;
     cpu)
       [ $where = tree ] && [ "$quick" = 0 ] || return 0
-      for room in core dataset runner cli; do
+      for room in core dataset config experiments cli; do
         add "ordinary tests of $room" 480 40 room "$room"
       done
       ;;
