@@ -68,7 +68,7 @@ void prepare_jobs(const Sweep& sweep) {
   if (!files.exists(definition) || files.read_file(definition) != sweep.definition) {
     files.replace_file(definition, sweep.definition);
   }
-  warn_of_strangers(sweep);
+  warn_of_unknown_runs(sweep);
 }
 
 }  // namespace dropmuon

@@ -104,7 +104,7 @@ void warn_of_other_data(const Sweep& sweep) {
   }
 }
 
-void warn_of_strangers(const Sweep& sweep) {
+void warn_of_unknown_runs(const Sweep& sweep) {
   std::set<fs::path> jobs;
   for (const SweepJob& job : sweep.jobs) jobs.insert(fs::path(job.folder).lexically_normal());
   std::vector<std::string> unknown_runs;

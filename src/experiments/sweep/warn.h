@@ -21,6 +21,6 @@ void warn_of_other_data(const Sweep& sweep);
 
 // Of runs in the sweep's folder that are none of its jobs, such as those of its file before an
 // edit: `compare` finds them there.
-void warn_of_strangers(const Sweep& sweep);
+void warn_of_unknown_runs(const Sweep& sweep);
 
 }  // namespace dropmuon
