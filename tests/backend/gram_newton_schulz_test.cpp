@@ -106,7 +106,7 @@ TEST_CASE("oracle 10: the Gram form equals the standard form in double, with any
 // two or three steps to the next restart, at most (8.3 * 4.1)^2 = 1200: errors of 1e-4 are to be
 // expected.
 TEST_CASE("oracle 10: in fp32 the Gram form follows the standard form on hard spectra",
-          "[newton_schulz]") {
+          "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const std::vector<std::pair<NewtonSchulzOptions, double>> methods = {
       {{.steps = 5}, 3e-4},

@@ -71,7 +71,7 @@ TEST_CASE("oracle 2: the singular values of a diagonal input become phi of them"
 }
 
 TEST_CASE("oracle 3: output singular values stay in the band of the polynomials (fp32)",
-          "[newton_schulz]") {
+          "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const auto spectrum = [](int n, double smallest, std::uint64_t seed) {
     Random random(seed, Purpose::synthetic_data, 1);
@@ -103,7 +103,7 @@ TEST_CASE("oracle 3: output singular values stay in the band of the polynomials 
   check_band(jordan(), 1e-4, 0.0, 1.2025);
 }
 
-TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newton_schulz]") {
+TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const MatrixD g = gaussian(128, 576, 4);
   const MatrixD exact = polar_factor(g);
@@ -121,7 +121,7 @@ TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newt
   CHECK(error(polar_express(8, 1.01), 0.9999) < 1e-4);
 }
 
-TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz]") {
+TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{64, 9}, {33, 70}, {48, 130}}) {
     const MatrixD g = gaussian(rows, cols, 5);
@@ -140,7 +140,7 @@ TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz]") 
   }
 }
 
-TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)", "[newton_schulz]") {
+TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)", "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const auto check_factor = [&](const NewtonSchulz& method, int n, double factor) {
     const MatrixD g = orthonormal_columns(n + 40, n, 6).transpose();
@@ -174,7 +174,7 @@ TEST_CASE("oracle 7: the scale of the input does not matter, and zero gives zero
 }
 
 TEST_CASE("oracle 8: transposing, permuting and rotating commute with Newton-Schulz",
-          "[newton_schulz]") {
+          "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{64, 9}, {40, 97}, {128, 576}}) {
     const MatrixD g = gaussian(rows, cols, 8);
@@ -201,7 +201,7 @@ TEST_CASE("oracle 8: transposing, permuting and rotating commute with Newton-Sch
 }
 
 TEST_CASE("oracle 9: normalisation keeps unscaled Polar Express from blowing up",
-          "[newton_schulz]") {
+          "[newton_schulz][accuracy]") {
   const NewtonSchulz unscaled = polar_express(5, 1.0);
   const double wild = apply_scalar(unscaled, 1.05);
   CHECK((!std::isfinite(wild) || std::abs(wild) > 1e6));
