@@ -58,7 +58,10 @@ set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 find_package(CUDAToolkit 12.4)
 find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
 # Python's wheel and the packages without development files have libcudnn.so.9 and no libcudnn.so.
-find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDNN_INCLUDE_DIR}/../lib)
+# First where the headers are from: two versions of cuDNN on one machine must not be mixed.
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 NAMES_PER_DIR NO_DEFAULT_PATH
+             PATHS ${CUDNN_INCLUDE_DIR}/../lib ${CUDNN_INCLUDE_DIR}/../lib64)
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR})
 if(NOT CUDAToolkit_FOUND OR NOT TARGET CUDA::cublas)
   dropmuon_without_cuda("cuBLAS is missing")
 elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
