@@ -103,7 +103,8 @@ TEST_CASE("oracle 3: output singular values stay in the band of the polynomials 
   check_band(jordan(), 1e-4, 0.0, 1.2025);
 }
 
-TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix", "[newton_schulz][accuracy]") {
+TEST_CASE("oracle 4: the accuracy ladder on a Gaussian 128 x 576 matrix",
+          "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const MatrixD g = gaussian(128, 576, 4);
   const MatrixD exact = polar_factor(g);
@@ -140,7 +141,8 @@ TEST_CASE("oracle 5: <G, NS(G)> estimates the nuclear norm", "[newton_schulz][ac
   }
 }
 
-TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)", "[newton_schulz][accuracy]") {
+TEST_CASE("oracle 6: orthonormal rows are multiplied by phi(1 / sqrt n)",
+          "[newton_schulz][accuracy]") {
   const auto backend = test_backend(2);
   const auto check_factor = [&](const NewtonSchulz& method, int n, double factor) {
     const MatrixD g = orthonormal_columns(n + 40, n, 6).transpose();

@@ -116,7 +116,8 @@ TEST_CASE("oracle 10: on a power law, fp16 with a restart is as good as the stan
   CHECK(error(without_restarts(method), Operand::bf16) > 3.0);
 }
 
-TEST_CASE("oracle 10: half precision on hard spectra, in every respect", "[newton_schulz][accuracy]") {
+TEST_CASE("oracle 10: half precision on hard spectra, in every respect",
+          "[newton_schulz][accuracy]") {
   struct Limits {
     Operand operand;
     bool in_gram_form;
@@ -140,7 +141,8 @@ TEST_CASE("oracle 10: half precision on hard spectra, in every respect", "[newto
   }
 }
 
-TEST_CASE("oracle 10: without restarts half precision fails on hard spectra", "[newton_schulz][accuracy]") {
+TEST_CASE("oracle 10: without restarts half precision fails on hard spectra",
+          "[newton_schulz][accuracy]") {
   const NewtonSchulz five = polar_express(5, 1.05);
   const NewtonSchulz eight = polar_express(8, 1.01);
   for (const auto& [name, values] : spectra()) {
@@ -159,7 +161,8 @@ TEST_CASE("oracle 10: without restarts half precision fails on hard spectra", "[
   }
 }
 
-TEST_CASE("oracle 3 in half precision: the band of Jordan's polynomial", "[newton_schulz][accuracy]") {
+TEST_CASE("oracle 3 in half precision: the band of Jordan's polynomial",
+          "[newton_schulz][accuracy]") {
   const auto spectrum = [](int n, double smallest, std::uint64_t seed) {
     Random random(seed, Purpose::synthetic_data, 1);
     std::vector<double> sigma;
