@@ -50,11 +50,11 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 }  // namespace
 
-cudaError_t apply_adam(const AdamItem* items, int count, const AdamRule& rule,
+cudaError_t apply_adam(std::span<const AdamItem> items, const AdamRule& rule,
                        const Scratch& scratch, cudaStream_t stream) {
   const std::size_t max_blocks = sum_blocks(scratch);
   if (max_blocks == 0) return cudaErrorInvalidValue;
-  return for_tables(items, count, max_blocks, [&](const ItemTable<AdamItem>& table) {
+  return for_tables(items, max_blocks, [&](const ItemTable<AdamItem>& table) {
     return launch(apply_adam_kernel, table.blocks(), kThreads, 0, stream, table, rule,
                   item_sums(scratch));
   });

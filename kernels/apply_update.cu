@@ -44,11 +44,11 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 }  // namespace
 
-cudaError_t apply_update(const UpdateItem* items, int count, const Scratch& scratch,
+cudaError_t apply_update(std::span<const UpdateItem> items, const Scratch& scratch,
                          cudaStream_t stream) {
   const std::size_t max_blocks = sum_blocks(scratch);
   if (max_blocks == 0) return cudaErrorInvalidValue;
-  return for_tables(items, count, max_blocks, [&](const ItemTable<UpdateItem>& table) {
+  return for_tables(items, max_blocks, [&](const ItemTable<UpdateItem>& table) {
     return launch(apply_update_kernel, table.blocks(), kThreads, 0, stream, table,
                   item_sums(scratch));
   });

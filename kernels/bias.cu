@@ -42,43 +42,41 @@ __global__ void __launch_bounds__(kColumnThreads, 2)
 }
 
 template <int V>
-cudaError_t run_add(int n, int features, const float* bias, float* y, cudaStream_t stream) {
-  const std::size_t groups = static_cast<std::size_t>(features / V);
-  const std::size_t count = static_cast<std::size_t>(n) * groups;
-  return launch(add_bias_kernel<V>, grid_blocks(count), kThreads, 0, stream, count, groups, bias,
-                y);
+cudaError_t run_add(const AddBias& args, cudaStream_t stream) {
+  const std::size_t groups = static_cast<std::size_t>(args.features / V);
+  const std::size_t count = static_cast<std::size_t>(args.n) * groups;
+  return launch(add_bias_kernel<V>, grid_blocks(count), kThreads, 0, stream, count, groups,
+                args.bias, args.y);
 }
 
 template <int V>
-cudaError_t run_gradient(int n, int features, const float* dy, float* dbias, bool accumulate,
-                         const Scratch& scratch, cudaStream_t stream) {
-  const auto rows = static_cast<std::size_t>(n);
-  const std::size_t max_blocks = scratch.float_count / static_cast<std::size_t>(features);
-  const ColumnGrid grid = column_grid(rows, features, V, max_blocks, 8);
+cudaError_t run_gradient(const BiasGradient& args, const Scratch& scratch, cudaStream_t stream) {
+  const auto rows = static_cast<std::size_t>(args.n);
+  const std::size_t max_blocks = scratch.float_count / static_cast<std::size_t>(args.features);
+  const ColumnGrid grid = column_grid(rows, args.features, V, max_blocks, 8);
   return launch(bias_gradient_kernel<V>,
                 dim3(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.tiles)),
-                kColumnThreads, 0, stream, rows, dy, grid, scratch.floats, scratch.counters, dbias,
-                accumulate);
+                kColumnThreads, 0, stream, rows, args.dy, grid, scratch.floats, scratch.counters,
+                args.dbias, args.mode == GradMode::accumulate);
 }
 
 }  // namespace
 
-cudaError_t add_bias(int n, int features, const float* bias, float* y, cudaStream_t stream) {
-  if (n < 1 || features < 1) return cudaErrorInvalidValue;
-  return features % 4 == 0 && aligned16(bias) && aligned16(y)
-             ? run_add<4>(n, features, bias, y, stream)
-             : run_add<1>(n, features, bias, y, stream);
+cudaError_t add_bias(const AddBias& args, cudaStream_t stream) {
+  if (args.n < 1 || args.features < 1) return cudaErrorInvalidValue;
+  return args.features % 4 == 0 && aligned16(args.bias) && aligned16(args.y)
+             ? run_add<4>(args, stream)
+             : run_add<1>(args, stream);
 }
 
-cudaError_t bias_gradient(int n, int features, const float* dy, float* dbias, bool accumulate,
-                          const Scratch& scratch, cudaStream_t stream) {
-  if (n < 1 || features < 1) return cudaErrorInvalidValue;
-  if (scratch.float_count < static_cast<std::size_t>(features) || scratch.counter_count < 1) {
+cudaError_t bias_gradient(const BiasGradient& args, const Scratch& scratch, cudaStream_t stream) {
+  if (args.n < 1 || args.features < 1) return cudaErrorInvalidValue;
+  if (scratch.float_count < static_cast<std::size_t>(args.features) || scratch.counter_count < 1) {
     return cudaErrorInvalidValue;
   }
-  return features % 4 == 0 && aligned16(dy) && aligned16(scratch.floats)
-             ? run_gradient<4>(n, features, dy, dbias, accumulate, scratch, stream)
-             : run_gradient<1>(n, features, dy, dbias, accumulate, scratch, stream);
+  return args.features % 4 == 0 && aligned16(args.dy) && aligned16(scratch.floats)
+             ? run_gradient<4>(args, scratch, stream)
+             : run_gradient<1>(args, scratch, stream);
 }
 
 }  // namespace dropmuon::kernels

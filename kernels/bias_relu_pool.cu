@@ -13,18 +13,16 @@
 namespace dropmuon::kernels {
 namespace {
 
-constexpr std::uint8_t kNoWinner = 255;
-constexpr int kMaxPool = 15;  // winners fit in a byte
-
 template <int V, int kPool, bool kKeep>
 __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     bias_relu_pool_forward_kernel(const BiasReluPoolForward args) {
+  const ImageShape& shape = args.conv_shape;
   const int pool = kPool > 0 ? kPool : args.pool;
-  const std::size_t groups = static_cast<std::size_t>(args.channels / V);
-  const std::size_t out_height = static_cast<std::size_t>(args.height / pool);
-  const std::size_t out_width = static_cast<std::size_t>(args.width / pool);
-  const std::size_t channels = static_cast<std::size_t>(args.channels);
-  const std::size_t row_size = static_cast<std::size_t>(args.width) * channels;
+  const std::size_t groups = static_cast<std::size_t>(shape.channels / V);
+  const std::size_t out_height = static_cast<std::size_t>(shape.height / pool);
+  const std::size_t out_width = static_cast<std::size_t>(shape.width / pool);
+  const std::size_t channels = static_cast<std::size_t>(shape.channels);
+  const std::size_t row_size = static_cast<std::size_t>(shape.width) * channels;
   const std::size_t count = static_cast<std::size_t>(args.n) * out_height * out_width * groups;
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * kThreads;
   for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * kThreads + threadIdx.x; i < count;
@@ -32,7 +30,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     const std::size_t pixel = i / groups;
     const std::size_t channel = i % groups * V;
     const std::size_t out_row = pixel / out_width;
-    const std::size_t row = out_row / out_height * args.height + out_row % out_height * pool;
+    const std::size_t row = out_row / out_height * shape.height + out_row % out_height * pool;
     const float* window =
         args.conv + row * row_size + pixel % out_width * pool * channels + channel;
     Pack<V> best = load<V>(window);
@@ -71,10 +69,11 @@ template <int V, int kPool>
 __global__ void __launch_bounds__(kColumnThreads, 2)
     bias_relu_pool_backward_kernel(const BiasReluPoolBackward args, const ColumnGrid grid,
                                    const Cells cells, float* partials, unsigned* counter) {
+  const ImageShape& shape = args.conv_shape;
   const int pool = kPool > 0 ? kPool : args.pool;
-  const int out_height = args.height / pool;
-  const int out_width = args.width / pool;
-  const std::size_t channels = static_cast<std::size_t>(args.channels);
+  const int out_height = shape.height / pool;
+  const int out_width = shape.width / pool;
+  const std::size_t channels = static_cast<std::size_t>(shape.channels);
   const std::size_t count = static_cast<std::size_t>(args.n) * cells.rows * cells.columns;
   const ColumnPlace place(grid);
   const std::size_t channel = static_cast<std::size_t>(place.group) * V;
@@ -98,32 +97,35 @@ __global__ void __launch_bounds__(kColumnThreads, 2)
       const int y = row * pool + r;
       for (int c = 0; c < pool; ++c) {
         const int x = column * pool + c;
-        if (y >= args.height || x >= args.width) continue;
+        if (y >= shape.height || x >= shape.width) continue;
         Pack<V> dconv;
         for (int k = 0; k < V; ++k) {
           dconv.v[k] = winner.v[k] == r * pool + c ? dout.v[k] : 0.0F;
         }
-        store<V>(args.dconv + ((image * args.height + y) * args.width + x) * channels + channel,
+        store<V>(args.dconv + ((image * shape.height + y) * shape.width + x) * channels + channel,
                  dconv);
       }
     }
   }
   if (args.dbias == nullptr) return;  // the same for all threads
-  finish_column_sums<V>(grid, place, sum, partials, counter, args.dbias, args.accumulate);
+  finish_column_sums<V>(grid, place, sum, partials, counter, args.dbias,
+                        args.mode == GradMode::accumulate);
 }
 
 template <typename Args>
 bool valid(const Args& args) {
-  return args.n > 0 && args.height > 0 && args.width > 0 && args.channels > 0 && args.pool > 0 &&
-         args.pool <= kMaxPool && args.pool <= args.height && args.pool <= args.width;
+  const ImageShape& shape = args.conv_shape;
+  return args.n > 0 && shape.height > 0 && shape.width > 0 && shape.channels > 0 && args.pool > 0 &&
+         args.pool <= kMaxPool && args.pool <= shape.height && args.pool <= shape.width;
 }
 
 bool aligned4(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 4 == 0; }
 
 template <int V, int kPool>
 cudaError_t run_forward(const BiasReluPoolForward& args, cudaStream_t stream) {
-  const std::size_t count = static_cast<std::size_t>(args.n) * (args.height / args.pool) *
-                            (args.width / args.pool) * (args.channels / V);
+  const ImageShape& shape = args.conv_shape;
+  const std::size_t count = static_cast<std::size_t>(args.n) * (shape.height / args.pool) *
+                            (shape.width / args.pool) * (shape.channels / V);
   const auto kernel = args.winner != nullptr ? bias_relu_pool_forward_kernel<V, kPool, true>
                                              : bias_relu_pool_forward_kernel<V, kPool, false>;
   return launch(kernel, grid_blocks(count), kThreads, 0, stream, args);
@@ -132,16 +134,17 @@ cudaError_t run_forward(const BiasReluPoolForward& args, cudaStream_t stream) {
 template <int V, int kPool>
 cudaError_t run_backward(const BiasReluPoolBackward& args, const Scratch& scratch,
                          cudaStream_t stream) {
-  const auto channels = static_cast<std::size_t>(args.channels);
+  const ImageShape& shape = args.conv_shape;
+  const auto channels = static_cast<std::size_t>(shape.channels);
   std::size_t max_blocks = kColumnBlocks;
   if (args.dbias != nullptr) {
     if (scratch.float_count < channels || scratch.counter_count < 1) return cudaErrorInvalidValue;
     max_blocks = scratch.float_count / channels;
   }
-  const Cells cells{static_cast<std::size_t>((args.height + args.pool - 1) / args.pool),
-                    static_cast<std::size_t>((args.width + args.pool - 1) / args.pool)};
+  const Cells cells{static_cast<std::size_t>((shape.height + args.pool - 1) / args.pool),
+                    static_cast<std::size_t>((shape.width + args.pool - 1) / args.pool)};
   const std::size_t rows = static_cast<std::size_t>(args.n) * cells.rows * cells.columns;
-  const ColumnGrid grid = column_grid(rows, args.channels, V, max_blocks, 1);
+  const ColumnGrid grid = column_grid(rows, shape.channels, V, max_blocks, 1);
   return launch(bias_relu_pool_backward_kernel<V, kPool>,
                 dim3(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.tiles)),
                 kColumnThreads, 0, stream, args, grid, cells, scratch.floats, scratch.counters);
@@ -151,8 +154,8 @@ cudaError_t run_backward(const BiasReluPoolBackward& args, const Scratch& scratc
 
 cudaError_t bias_relu_pool_forward(const BiasReluPoolForward& args, cudaStream_t stream) {
   if (!valid(args)) return cudaErrorInvalidValue;
-  const bool wide = args.channels % 4 == 0 && aligned16(args.conv) && aligned16(args.bias) &&
-                    aligned16(args.out) && aligned4(args.winner);
+  const bool wide = args.conv_shape.channels % 4 == 0 && aligned16(args.conv) &&
+                    aligned16(args.bias) && aligned16(args.out) && aligned4(args.winner);
   switch (args.pool) {
     case 1:
       return wide ? run_forward<4, 1>(args, stream) : run_forward<1, 1>(args, stream);
@@ -166,8 +169,8 @@ cudaError_t bias_relu_pool_forward(const BiasReluPoolForward& args, cudaStream_t
 cudaError_t bias_relu_pool_backward(const BiasReluPoolBackward& args, const Scratch& scratch,
                                     cudaStream_t stream) {
   if (!valid(args)) return cudaErrorInvalidValue;
-  const bool wide = args.channels % 4 == 0 && aligned16(args.dout) && aligned4(args.winner) &&
-                    aligned16(args.dconv) && aligned16(scratch.floats);
+  const bool wide = args.conv_shape.channels % 4 == 0 && aligned16(args.dout) &&
+                    aligned4(args.winner) && aligned16(args.dconv) && aligned16(scratch.floats);
   switch (args.pool) {
     case 1:
       return wide ? run_backward<4, 1>(args, scratch, stream)

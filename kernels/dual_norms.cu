@@ -41,11 +41,11 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 }  // namespace
 
-cudaError_t dual_norms(const DualNormItem* items, int count, const Scratch& scratch,
+cudaError_t dual_norms(std::span<const DualNormItem> items, const Scratch& scratch,
                        cudaStream_t stream) {
   const std::size_t max_blocks = sum_blocks(scratch);
   if (max_blocks == 0) return cudaErrorInvalidValue;
-  return for_tables(items, count, max_blocks, [&](const ItemTable<DualNormItem>& table) {
+  return for_tables(items, max_blocks, [&](const ItemTable<DualNormItem>& table) {
     return launch(dual_norms_kernel, table.blocks(), kThreads, 0, stream, table,
                   item_sums(scratch));
   });

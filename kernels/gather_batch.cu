@@ -16,10 +16,11 @@ constexpr unsigned kMaxGather = 16 * kMaxBlocks;  // small blocks of work: more 
 template <int V>
 __global__ void __launch_bounds__(kThreads)
     gather_batch_kernel(const GatherBatch args, int image_size) {
-  const int row_size = args.width * args.channels;
+  const ImageShape& shape = args.image;
+  const int row_size = shape.width * shape.channels;
   for (int i = static_cast<int>(blockIdx.y); i < args.n; i += static_cast<int>(gridDim.y)) {
     const auto source = static_cast<std::size_t>(args.indices[i]);
-    const CropFlip move = args.moves != nullptr ? args.moves[i] : CropFlip{0, 0, 0, 0};
+    const Augmentation move = args.augmentation != nullptr ? args.augmentation[i] : Augmentation{};
     const std::uint8_t* image = args.images + source * image_size;
     float* x = args.x + static_cast<std::size_t>(i) * image_size;
     if (blockIdx.x == 0 && threadIdx.x == 0) args.y[i] = args.labels[source];
@@ -27,22 +28,22 @@ __global__ void __launch_bounds__(kThreads)
     for (int q = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
          q < image_size / V; q += stride) {
       int row = q * V / row_size;
-      int column = q * V % row_size / args.channels;
-      int channel = q * V % args.channels;
+      int column = q * V % row_size / shape.channels;
+      int channel = q * V % shape.channels;
       Pack<V> out;
       for (int k = 0; k < V; ++k) {
         const int from_row = row + move.top;
-        const int from_column = move.left + (move.flip != 0 ? args.width - 1 - column : column);
-        const bool inside =
-            from_row >= 0 && from_row < args.height && from_column >= 0 && from_column < args.width;
+        const int from_column = move.left + (move.flip != 0 ? shape.width - 1 - column : column);
+        const bool inside = from_row >= 0 && from_row < shape.height && from_column >= 0 &&
+                            from_column < shape.width;
         const float pixel =
             inside ? static_cast<float>(
-                         image[from_row * row_size + from_column * args.channels + channel])
+                         image[from_row * row_size + from_column * shape.channels + channel])
                    : 0.0F;
         out.v[k] = (pixel * (1.0F / 255.0F) - args.mean[channel]) * args.inverse_std[channel];
-        if (++channel == args.channels) {
+        if (++channel == shape.channels) {
           channel = 0;
-          if (++column == args.width) {
+          if (++column == shape.width) {
             column = 0;
             ++row;
           }
@@ -64,13 +65,13 @@ cudaError_t run(const GatherBatch& args, int image_size, cudaStream_t stream) {
 }  // namespace
 
 cudaError_t gather_batch(const GatherBatch& args, cudaStream_t stream) {
-  if (args.n < 1 || args.height < 1 || args.width < 1 || args.channels < 1) {
+  if (args.n < 1 || args.image.height < 1 || args.image.width < 1 || args.image.channels < 1) {
     return cudaErrorInvalidValue;
   }
-  const std::size_t row_size = static_cast<std::size_t>(args.width) * args.channels;
+  const std::size_t row_size = static_cast<std::size_t>(args.image.width) * args.image.channels;
   constexpr std::size_t kLimit = std::size_t{1} << 30;
-  if (row_size >= kLimit || row_size * args.height >= kLimit) return cudaErrorInvalidValue;
-  const int size = static_cast<int>(row_size) * args.height;
+  if (row_size >= kLimit || row_size * args.image.height >= kLimit) return cudaErrorInvalidValue;
+  const int size = static_cast<int>(row_size) * args.image.height;
   return size % 4 == 0 && aligned16(args.x) ? run<4>(args, size, stream)
                                             : run<1>(args, size, stream);
 }

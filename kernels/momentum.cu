@@ -22,7 +22,7 @@ struct Update {
     for (int k = 0; k < V; ++k) m.v[k] = rule.mu * m.v[k] + rule.grad_weight * g.v[k];
     store<V>(item.momentum + i, m);
     if (item.direction == item.momentum) return;
-    if (rule.nesterov) {
+    if (rule.nesterov != Nesterov::no) {  // "== yes" takes eight registers more on sm_90
       for (int k = 0; k < V; ++k) m.v[k] = rule.mu * m.v[k] + rule.grad_weight * g.v[k];
     }
     store<V>(item.direction + i, m);
@@ -42,12 +42,13 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 
 }  // namespace
 
-cudaError_t update_momentum(const MomentumItem* items, int count, const MomentumRule& rule,
+cudaError_t update_momentum(std::span<const MomentumItem> items, const MomentumRule& rule,
                             cudaStream_t stream) {
-  for (int i = 0; i < count; ++i) {
-    if (rule.nesterov && items[i].direction == items[i].momentum) return cudaErrorInvalidValue;
+  for (const MomentumItem& item : items) {
+    const bool aliased = item.direction == item.momentum;
+    if (rule.nesterov == Nesterov::yes && aliased) return cudaErrorInvalidValue;
   }
-  return for_tables(items, count, kMaxBlocks, [&](const ItemTable<MomentumItem>& table) {
+  return for_tables(items, kMaxBlocks, [&](const ItemTable<MomentumItem>& table) {
     return launch(momentum_kernel, table.blocks(), kThreads, 0, stream, table, rule);
   });
 }

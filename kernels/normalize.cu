@@ -218,22 +218,21 @@ cudaError_t run_table(ItemTable<Work>& table, std::size_t max_partials, double* 
 
 }  // namespace
 
-cudaError_t normalize(const NormalizeItem* items, int count, const Scratch& scratch,
+cudaError_t normalize(std::span<const NormalizeItem> items, const Scratch& scratch,
                       cudaStream_t stream) {
   const std::size_t max_partials = std::min<std::size_t>(kMaxBlocks, scratch.float_count / 2);
-  if (count < 0) return cudaErrorInvalidValue;
-  for (int i = 0; i < count; ++i) {
-    if (items[i].rows < 1 || items[i].cols < 1) return cudaErrorInvalidValue;
-    if (items[i].norm == SimpleNorm::euclidean && max_partials == 0) return cudaErrorInvalidValue;
+  for (const NormalizeItem& item : items) {
+    if (item.matrix.rows < 1 || item.matrix.cols < 1) return cudaErrorInvalidValue;
+    if (item.norm == SimpleNorm::euclidean && max_partials == 0) return cudaErrorInvalidValue;
   }
   auto* partials = reinterpret_cast<double*>(scratch.floats);
-  for (int i = 0; i < count;) {
+  for (std::size_t i = 0; i < items.size();) {
     ItemTable<Work> table{};
     std::size_t euclidean = 0;
-    while (i < count && table.count < kMaxItems) {
-      const NormalizeItem& item = items[i];
-      if (item.norm == SimpleNorm::euclidean && euclidean++ == max_partials) break;
-      table.items[table.count++] = {item.norm, item.rows, item.cols, item.in, item.out, 0, 0};
+    while (i < items.size() && table.count < kMaxItems) {
+      const auto& [norm, matrix] = items[i];
+      if (norm == SimpleNorm::euclidean && euclidean++ == max_partials) break;
+      table.items[table.count++] = {norm, matrix.rows, matrix.cols, matrix.in, matrix.out, 0, 0};
       ++i;
     }
     if (const cudaError_t error = run_table(table, max_partials, partials, stream);

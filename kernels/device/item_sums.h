@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "change.h"
 #include "device/grid.h"
 #include "device/items.h"
 #include "device/language.h"

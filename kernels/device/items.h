@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "device/grid.h"
 #include "device/language.h"
@@ -44,21 +45,20 @@ inline std::size_t element_blocks(std::size_t size) {
 
 // Host: fills tables with up to kMaxItems items each and hands them to `launch_table`.
 template <typename Item, typename LaunchTable>
-cudaError_t for_tables(const Item* items, int count, std::size_t max_blocks,
+cudaError_t for_tables(std::span<const Item> items, std::size_t max_blocks,
                        const LaunchTable& launch_table) {
-  if (count < 0) return cudaErrorInvalidValue;
-  for (int i = 0; i < count; ++i) {
-    if (items[i].size == 0) return cudaErrorInvalidValue;
+  for (const Item& item : items) {
+    if (item.size == 0) return cudaErrorInvalidValue;
   }
   static_assert(sizeof(ItemTable<Item>) + 64 <= 4096, "kernel arguments are limited to 4 KiB");
-  const int most = static_cast<int>(std::min<std::size_t>(kMaxItems, max_blocks));
-  for (int begin = 0; begin < count; begin += most) {
+  const std::size_t most = std::min<std::size_t>(kMaxItems, max_blocks);
+  for (; !items.empty(); items = items.subspan(std::min(most, items.size()))) {
     ItemTable<Item> table{};
     std::size_t work[kMaxItems];
-    table.count = std::min(most, count - begin);
+    table.count = static_cast<int>(std::min(most, items.size()));
     for (int i = 0; i < table.count; ++i) {
-      table.items[i] = items[begin + i];
-      work[i] = element_blocks(items[begin + i].size);
+      table.items[i] = items[i];
+      work[i] = element_blocks(items[i].size);
     }
     share_blocks(table, work, max_blocks);
     if (const cudaError_t error = launch_table(table); error != cudaSuccess) return error;

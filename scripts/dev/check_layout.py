@@ -13,17 +13,18 @@ import tempfile
 
 # Each room, and the rooms its files may include besides their own. Arrows go down only.
 ROOMS = {
-    "core": [],
-    "kernels": [],
-    "backend": ["core", "kernels"],
-    "engine": ["core", "backend"],
-    "optim": ["core", "backend"],
-    "dataset": ["core", "backend"],
-    "training": ["core", "backend", "engine", "optim", "dataset"],
-    "config": ["core", "backend", "engine", "optim", "dataset", "training"],
-    "runner": ["core", "backend", "engine", "optim", "dataset", "training", "config"],
-    "experiments": ["core", "backend", "engine", "optim", "dataset", "training", "config", "runner"],
-    "cli": ["core", "backend", "engine", "optim", "dataset", "training", "config", "runner", "experiments"],
+    "ops": [],
+    "core": ["ops"],
+    "kernels": ["ops"],
+    "backend": ["ops", "core", "kernels"],
+    "engine": ["ops", "core", "backend"],
+    "optim": ["ops", "core", "backend"],
+    "dataset": ["ops", "core", "backend"],
+    "training": ["ops", "core", "backend", "engine", "optim", "dataset"],
+    "config": ["ops", "core", "backend", "engine", "optim", "dataset", "training"],
+    "runner": ["ops", "core", "backend", "engine", "optim", "dataset", "training", "config"],
+    "experiments": ["ops", "core", "backend", "engine", "optim", "dataset", "training", "config", "runner"],
+    "cli": ["ops", "core", "backend", "engine", "optim", "dataset", "training", "config", "runner", "experiments"],
 }
 
 # Outside libraries: a pattern for the header, and the paths that may include it. Public headers
@@ -43,8 +44,11 @@ LIBRARIES = [
     ("NVTX", r"nvtx3/", ("src/backend/cuda/",)),
 ]
 
-# Kernels see the standard library, each other, and CUDA through the one dual include, which takes
-# CUDA's own headers under nvcc and those of the host harness elsewhere.
+# The arguments of operations are what kernels and everybody else share: plain structs.
+STANDARD_HEADER = re.compile(r"[a-z_]+")
+
+# Kernels see those, the standard library, each other, and CUDA through the one dual include, which
+# takes CUDA's own headers under nvcc and those of the host harness elsewhere.
 DUAL_INCLUDE = "kernels/device/language.h"
 KERNEL_HEADER = re.compile(r"[a-z_]+|cuda_runtime_api\.h|cuda_bf16\.h|cuda_fp16\.h")
 DUAL_HEADER = re.compile(r"cuda_runtime\.h|mma\.h")
@@ -132,8 +136,15 @@ def check_kernel_line(path, line):
             yield "kernel", f"kernels may not use {what}"
 
 
+def check_ops_include(bracket, name):
+    if bracket == "<" and not STANDARD_HEADER.fullmatch(name) and not name.startswith("dropmuon/"):
+        yield "ops", f"arguments of operations may not include <{name}>, only the standard library"
+
+
 def check_include(path, room, bracket, name):
     yield from check_room(path, room, bracket, name)
+    if room == "ops":
+        yield from check_ops_include(bracket, name)
     if room == "kernels":
         yield from check_kernel_include(path, bracket, name)
     for library, pattern, allowed in LIBRARIES:
@@ -196,7 +207,9 @@ def check_tree(root):
 # --- the check of the check --------------------------------------------------------------------
 SPDX = "// SPDX-License-Identifier: MIT\n"
 SOUND = {
-    "include/dropmuon/core/shape.h": SPDX + "#include <fmt/format.h>\n",
+    "include/dropmuon/ops/mode.h": SPDX + "enum class Mode { a, b };\n",
+    "include/dropmuon/ops/pool.h": SPDX + "#include <cstddef>\n#include <span>\n#include <dropmuon/ops/mode.h>\n",
+    "include/dropmuon/core/shape.h": SPDX + "#include <fmt/format.h>\n#include <dropmuon/ops/mode.h>\n",
     "include/dropmuon/backend/factory.h": SPDX + "// auto, cpu or cuda\n",
     "src/core/log.cpp": SPDX + "#include <spdlog/spdlog.h>\n#include <openssl/sha.h>\n",
     "src/backend/cpu/cpu_backend.cpp": SPDX + '#include "cpu_backend.h"\n',
@@ -214,7 +227,8 @@ SOUND = {
                               "template <int N>\n__host__ __device__ constexpr int f(int n) { return n; }\n"
                               "__device__ inline void\nSHARED(float[8], tile);  // not __shared__, no printf\n"
                               "void k(const __grid_constant__ Group g);\n",
-    "kernels/a/pool.h": SPDX + '#include "scratch.h"\n#include "a/product.h"\n#include <cuda_runtime_api.h>\n',
+    "kernels/a/pool.h": SPDX + '#include "scratch.h"\n#include "a/product.h"\n#include <cuda_runtime_api.h>\n'
+                               "#include <dropmuon/ops/pool.h>\n",
     "kernels/device/language.h": SPDX + "#include <cuda_bf16.h>\n#include <cuda_fp16.h>\n#include <mma.h>\n"
                                         '#include <cuda_runtime.h>\n#include "simt/device_language.h"\n'
                                         "#define SHARED(T, name) __shared__ T name\nk<<<1, 1>>>();\n",
@@ -226,16 +240,20 @@ SOUND = {
 
 def self_test_cases():
     """(rule, path, text after the SPDX line); the breach is on the file's last line."""
-    floors = ["kernels core", "backend", "engine optim dataset", "training", "config", "runner", "experiments",
+    floors = ["ops", "kernels core", "backend", "engine optim dataset", "training", "config", "runner", "experiments",
               "cli"]
     for height, floor in enumerate(floors):
         for room in floor.split():
-            place = "kernels" if room == "kernels" else f"src/{room}"
+            place = {"ops": "include/dropmuon/ops/a.h", "kernels": "kernels/a.cpp"}.get(room, f"src/{room}/a.cpp")
             for other in " ".join(floors[height:]).split():
                 if other not in (room, "kernels"):
-                    yield "room", f"{place}/a.cpp", f"#include <dropmuon/{other}/b.h>\n"
+                    yield "room", place, f"#include <dropmuon/{other}/b.h>\n"
     yield "room", "include/dropmuon/optim/a.h", "#include <dropmuon/engine/layer.h>\n"
     yield "room", "src/backend/cpu/a.cpp", '#include "kernels/pool.h"\n'
+    yield "room", "include/dropmuon/ops/a.h", '#include "kernels/pool.h"\n'
+    yield "private", "kernels/a.h", '#include "../include/dropmuon/ops/pool.h"\n'
+    for header in ("fmt/format.h", "unistd.h"):
+        yield "ops", "include/dropmuon/ops/a.h", f"#include <{header}>\n"
     yield "room", "src/engine/a.cpp", '#include "../../scripts/b.h"\n'
     yield "room", "src/attic/a.cpp", ""
     yield "private", "src/training/a.cpp", '#include "../engine/conv_block.h"\n'

@@ -73,8 +73,8 @@ def demangle(names):
 def compile_file(nvcc, path, architectures):
     """(output, {mangled name: PTX facts}) or (output, None) if it does not compile without a warning."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [nvcc, "-std=c++20", "-O3", "-Werror", "all-warnings", "-Xptxas", "-v", "-Ikernels", "-I.", "-fatbin",
-                   "--keep", "--keep-dir", folder, "-o", f"{folder}/out.fatbin", path]
+        command = [nvcc, "-std=c++20", "-O3", "-Werror", "all-warnings", "-Xptxas", "-v", "-Iinclude", "-Ikernels", "-I.",
+                   "-fatbin", "--keep", "--keep-dir", folder, "-o", f"{folder}/out.fatbin", path]
         for arch in architectures:
             command += ["-gencode", f"arch=compute_{arch[3:]},code={arch}"]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

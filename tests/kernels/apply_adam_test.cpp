@@ -46,8 +46,7 @@ void check(const std::vector<ItemSize>& sizes, const AdamRule& rule) {
                      t.device_second.get(), device_scalars.get() + i,
                      i % 5 == 4 ? nullptr : changes.get() + i});
   }
-  const cudaError_t launched =
-      apply_adam(items.data(), static_cast<int>(items.size()), rule, scratch.get(), test_stream());
+  const cudaError_t launched = apply_adam(items, rule, scratch.get(), test_stream());
   std::fill(items.begin(), items.end(), AdamItem{});  // the caller's again
   finish(launched);
   CHECK(scratch.clean());
@@ -88,12 +87,11 @@ TEST_CASE("apply_adam refuses bad items") {
   const AdamItem empty{};
   const AdamRule rule{0.9F, 0.999F, 0.1F, 0.001F, 1e-8F};
   const TestScratch scratch(2), too_little(1);
-  CHECK(apply_adam(&empty, 0, rule, scratch.get(), test_stream()) == cudaSuccess);
-  CHECK(apply_adam(&empty, 1, rule, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  CHECK(apply_adam(&empty, -1, rule, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_adam({}, rule, scratch.get(), test_stream()) == cudaSuccess);
+  CHECK(apply_adam({&empty, 1}, rule, scratch.get(), test_stream()) == cudaErrorInvalidValue);
   AdamItem item{};
   item.size = 4;
-  CHECK(apply_adam(&item, 1, rule, too_little.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_adam({&item, 1}, rule, too_little.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

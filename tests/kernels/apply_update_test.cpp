@@ -41,8 +41,7 @@ void check(const std::vector<ItemSize>& sizes, std::size_t scratch_floats = 4096
                      i % 4 == 0 ? nullptr : own + 2, i % 5 == 4 ? nullptr : changes.get() + i});
   }
   const std::vector<UpdateItem> described = items;
-  const cudaError_t launched =
-      apply_update(items.data(), static_cast<int>(items.size()), scratch.get(), test_stream());
+  const cudaError_t launched = apply_update(items, scratch.get(), test_stream());
   std::fill(items.begin(), items.end(), UpdateItem{});  // the caller's again
   finish(launched);
   CHECK(scratch.clean());
@@ -86,7 +85,7 @@ TEST_CASE("apply_update reads its scalars when it runs, not when it is called") 
   const TestScratch scratch(2);
   const UpdateItem item{5,          value.get(), direction.get(), 1.0F,
                         rate.get(), nullptr,     nullptr,         nullptr};
-  finish(apply_update(&item, 1, scratch.get(), test_stream()));
+  finish(apply_update({&item, 1}, scratch.get(), test_stream()));
   CHECK(value.host() == std::vector<float>(5, 0.75F));
 }
 
@@ -94,11 +93,10 @@ TEST_CASE("apply_update refuses bad items") {
   const DeviceArray<float> value(4);
   const TestScratch scratch(2), too_little(1);
   UpdateItem item{0, value.get(), value.get(), 1.0F, value.get(), nullptr, nullptr, nullptr};
-  CHECK(apply_update(&item, 0, scratch.get(), test_stream()) == cudaSuccess);
-  CHECK(apply_update(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  CHECK(apply_update(&item, -1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_update({}, scratch.get(), test_stream()) == cudaSuccess);
+  CHECK(apply_update({&item, 1}, scratch.get(), test_stream()) == cudaErrorInvalidValue);
   item.size = 4;
-  CHECK(apply_update(&item, 1, too_little.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(apply_update({&item, 1}, too_little.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

@@ -35,13 +35,13 @@ void check(const Case& c) {
   }
   const DeviceArray<float> device_image(image, c.offset), pooled(c.n * channels, c.offset);
   finish(average_pool_forward(
-      {c.n, c.height, c.width, c.channels, device_image.get(), pooled.get()}, test_stream()));
+      {c.n, {c.height, c.width, c.channels}, device_image.get(), pooled.get()}, test_stream()));
   const std::vector<float> found = pooled.host();
   CHECK(relative_error(found, mean) < 1e-6);
   CHECK(same_bytes(device_image.host(), image));
 
   const DeviceArray<float> gradient(size, c.offset);
-  finish(average_pool_backward({c.n, c.height, c.width, c.channels, gradient.get(), pooled.get()},
+  finish(average_pool_backward({c.n, {c.height, c.width, c.channels}, gradient.get(), pooled.get()},
                                test_stream()));
   std::vector<float> expected(size);
   for (std::size_t i = 0; i < size; ++i) {
@@ -65,7 +65,7 @@ TEST_CASE("average_pool reaches the last value of sizes around that of a block")
 TEST_CASE("average_pool refuses empty shapes") {
   for (const Case& c :
        std::vector<Case>{{0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}, {-1, 1, 1, 1}}) {
-    const AveragePool args{c.n, c.height, c.width, c.channels, nullptr, nullptr};
+    const AveragePool args{c.n, {c.height, c.width, c.channels}, nullptr, nullptr};
     CHECK(average_pool_forward(args, test_stream()) == cudaErrorInvalidValue);
     CHECK(average_pool_backward(args, test_stream()) == cudaErrorInvalidValue);
   }

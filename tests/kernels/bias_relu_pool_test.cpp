@@ -12,6 +12,7 @@ namespace {
 struct Case {
   int n, height, width, channels, pool;
   std::size_t offset = 0;  // of every float array: 1 forbids vector accesses
+  ImageShape shape() const { return {height, width, channels}; }
   std::size_t in() const { return static_cast<std::size_t>(n) * height * width * channels; }
   std::size_t out() const {
     return static_cast<std::size_t>(n) * (height / pool) * (width / pool) * channels;
@@ -73,9 +74,8 @@ void check_forward(const Case& c, const std::vector<float>& conv, const std::vec
   const DeviceArray<float> device_conv(conv, c.offset), device_bias(bias, c.offset);
   const DeviceArray<float> out(c.out(), c.offset), out_alone(c.out(), c.offset);
   const DeviceArray<std::uint8_t> winner(c.out(), c.offset);
-  const BiasReluPoolForward args{c.n,         c.height,          c.width,           c.channels,
-                                 c.pool,      device_conv.get(), device_bias.get(), out.get(),
-                                 winner.get()};
+  const BiasReluPoolForward args{
+      c.n, c.shape(), c.pool, device_conv.get(), device_bias.get(), out.get(), winner.get()};
   finish(bias_relu_pool_forward(args, test_stream()));
   BiasReluPoolForward alone = args;
   alone.out = out_alone.get();
@@ -100,10 +100,10 @@ Backward run_backward(const Case& c, const std::vector<float>& dout,
   const auto channels = static_cast<std::size_t>(c.channels);
   const DeviceArray<float> dbias =
       old_bias != nullptr ? DeviceArray<float>(*old_bias) : DeviceArray<float>(channels);
-  finish(
-      bias_relu_pool_backward({c.n, c.height, c.width, c.channels, c.pool, device_dout.get(),
-                               device_winner.get(), dconv.get(), dbias.get(), old_bias != nullptr},
-                              scratch.get(), test_stream()));
+  const GradMode mode = old_bias != nullptr ? GradMode::accumulate : GradMode::overwrite;
+  finish(bias_relu_pool_backward({c.n, c.shape(), c.pool, device_dout.get(), device_winner.get(),
+                                  dconv.get(), dbias.get(), mode},
+                                 scratch.get(), test_stream()));
   CHECK(scratch.clean());
   return {dconv.host(), dbias.host()};
 }
@@ -171,9 +171,8 @@ TEST_CASE("bias_relu_pool_backward without dbias needs no scratch") {
   const Case c{2, 5, 5, 4, 2};
   const DeviceArray<float> dout(random_floats(c.out(), 1)), dconv(c.in());
   const DeviceArray<std::uint8_t> winner(std::vector<std::uint8_t>(c.out(), 3));
-  finish(bias_relu_pool_backward({c.n, c.height, c.width, c.channels, c.pool, dout.get(),
-                                  winner.get(), dconv.get(), nullptr, false},
-                                 {}, test_stream()));
+  finish(bias_relu_pool_backward(
+      {c.n, c.shape(), c.pool, dout.get(), winner.get(), dconv.get(), nullptr}, {}, test_stream()));
   double sum = 0.0;
   double expected = 0.0;
   for (const float v : dconv.host()) sum += v;
@@ -195,20 +194,18 @@ TEST_CASE("bias_relu_pool refuses empty shapes, misfit pools and too little scra
     BiasReluPoolForward forward{};
     BiasReluPoolBackward backward{};
     forward.n = backward.n = c.n;
-    forward.height = backward.height = c.height;
-    forward.width = backward.width = c.width;
-    forward.channels = backward.channels = c.channels;
+    forward.conv_shape = backward.conv_shape = c.shape();
     forward.pool = backward.pool = c.pool;
     CHECK(bias_relu_pool_forward(forward, test_stream()) == cudaErrorInvalidValue);
     CHECK(bias_relu_pool_backward(backward, scratch.get(), test_stream()) == cudaErrorInvalidValue);
   }
-  BiasReluPoolBackward args{1, 2, 2, 65, 2, nullptr, nullptr, nullptr, nullptr, false};
+  BiasReluPoolBackward args{1, {2, 2, 65}, 2};
   const DeviceArray<float> dbias(65);
   args.dbias = dbias.get();
   CHECK(bias_relu_pool_backward(args, scratch.get(), test_stream()) == cudaErrorInvalidValue);
   Scratch no_counter = scratch.get();
   no_counter.counter_count = 0;
-  args.channels = 4;
+  args.conv_shape.channels = 4;
   CHECK(bias_relu_pool_backward(args, no_counter, test_stream()) == cudaErrorInvalidValue);
 }
 

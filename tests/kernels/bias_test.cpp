@@ -25,7 +25,7 @@ TEST_CASE("add_bias adds the bias to every row") {
     const std::vector<float> bias = random_floats(features, 1);
     std::vector<float> y = random_floats(c.n * features, 2);
     const DeviceArray<float> device_bias(bias, c.offset), device_y(y, c.offset);
-    finish(add_bias(c.n, c.features, device_bias.get(), device_y.get(), test_stream()));
+    finish(add_bias({c.n, c.features, device_bias.get(), device_y.get()}, test_stream()));
     for (std::size_t i = 0; i < y.size(); ++i) y[i] += bias[i % features];
     CHECK(same_bytes(device_y.host(), y));
   }
@@ -42,16 +42,15 @@ TEST_CASE("bias_gradient sums the rows in a fixed order") {
     const TestScratch ample(264 * features), least(features);
     const DeviceArray<float> device_dy(dy, c.offset);
     const DeviceArray<float> first(features), second(features), one_block(features), added(old);
-    const auto run = [&](const DeviceArray<float>& out, bool accumulate,
-                         const TestScratch& scratch) {
-      finish(bias_gradient(c.n, c.features, device_dy.get(), out.get(), accumulate, scratch.get(),
+    const auto run = [&](const DeviceArray<float>& out, GradMode mode, const TestScratch& scratch) {
+      finish(bias_gradient({c.n, c.features, device_dy.get(), out.get(), mode}, scratch.get(),
                            test_stream()));
       CHECK(scratch.clean());
     };
-    run(first, false, ample);
-    run(second, false, ample);
-    run(one_block, false, least);
-    run(added, true, ample);
+    run(first, GradMode::overwrite, ample);
+    run(second, GradMode::overwrite, ample);
+    run(one_block, GradMode::overwrite, least);
+    run(added, GradMode::accumulate, ample);
     CHECK(relative_error(first.host(), sum) < 2e-6);
     CHECK(same_bytes(first.host(), second.host()));
     CHECK(relative_error(one_block.host(), sum) < 2e-6);
@@ -64,15 +63,15 @@ TEST_CASE("bias kernels refuse empty shapes and too little scratch") {
   const TestScratch scratch(9);
   const DeviceArray<float> a(100), b(100);
   for (const Case& c : std::vector<Case>{{0, 4}, {4, 0}, {-1, 4}, {4, -1}}) {
-    CHECK(add_bias(c.n, c.features, a.get(), b.get(), test_stream()) == cudaErrorInvalidValue);
-    CHECK(bias_gradient(c.n, c.features, a.get(), b.get(), false, scratch.get(), test_stream()) ==
+    CHECK(add_bias({c.n, c.features, a.get(), b.get()}, test_stream()) == cudaErrorInvalidValue);
+    CHECK(bias_gradient({c.n, c.features, a.get(), b.get()}, scratch.get(), test_stream()) ==
           cudaErrorInvalidValue);
   }
-  CHECK(bias_gradient(2, 10, a.get(), b.get(), false, scratch.get(), test_stream()) ==
+  CHECK(bias_gradient({2, 10, a.get(), b.get()}, scratch.get(), test_stream()) ==
         cudaErrorInvalidValue);
   Scratch no_counter = scratch.get();
   no_counter.counter_count = 0;
-  CHECK(bias_gradient(2, 4, a.get(), b.get(), false, no_counter, test_stream()) ==
+  CHECK(bias_gradient({2, 4, a.get(), b.get()}, no_counter, test_stream()) ==
         cudaErrorInvalidValue);
 }
 

@@ -31,8 +31,7 @@ void check(const std::vector<ItemSize>& sizes, std::size_t scratch_floats) {
   for (const auto* result : {&first, &second}) {
     std::vector<DualNormItem> own = items;
     for (std::size_t i = 0; i < own.size(); ++i) own[i].result = result->get() + i;
-    const cudaError_t launched =
-        dual_norms(own.data(), static_cast<int>(own.size()), scratch.get(), test_stream());
+    const cudaError_t launched = dual_norms(own, scratch.get(), test_stream());
     std::fill(own.begin(), own.end(), DualNormItem{});  // the caller's again
     finish(launched);
     CHECK(scratch.clean());
@@ -64,14 +63,13 @@ TEST_CASE("dual_norms refuses bad items and too little scratch") {
   const TestScratch scratch(1), enough(2);
   const DeviceArray<float> a(4);
   DualNormItem item{4, a.get(), a.get(), a.get()};
-  CHECK(dual_norms(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  CHECK(dual_norms(&item, -1, enough.get(), test_stream()) == cudaErrorInvalidValue);
-  CHECK(dual_norms(&item, 0, enough.get(), test_stream()) == cudaSuccess);
+  CHECK(dual_norms({&item, 1}, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(dual_norms({}, enough.get(), test_stream()) == cudaSuccess);
   Scratch no_counter = enough.get();
   no_counter.counter_count = 0;
-  CHECK(dual_norms(&item, 1, no_counter, test_stream()) == cudaErrorInvalidValue);
+  CHECK(dual_norms({&item, 1}, no_counter, test_stream()) == cudaErrorInvalidValue);
   item.size = 0;
-  CHECK(dual_norms(&item, 1, enough.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(dual_norms({&item, 1}, enough.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

@@ -46,12 +46,12 @@ struct Inputs {
   }
   std::vector<std::uint8_t> images, labels;
   std::vector<std::int32_t> indices;
-  std::vector<CropFlip> moves;
+  std::vector<Augmentation> moves;
   std::vector<float> mean, inverse_std;
 };
 
 double expected(const Case& c, const Inputs& in, bool moved, int i, int row, int column, int k) {
-  const CropFlip move = moved ? in.moves[i] : CropFlip{0, 0, 0, 0};
+  const Augmentation move = moved ? in.moves[i] : Augmentation{0, 0, 0, 0};
   const int from_row = row + move.top;
   const int from_column = (move.flip != 0 ? c.width - 1 - column : column) + move.left;
   double pixel = 0.0;
@@ -67,15 +67,22 @@ void check(const Case& c, bool moved) {
   const Inputs in(c);
   const DeviceArray<std::uint8_t> images(in.images), labels(in.labels);
   const DeviceArray<std::int32_t> indices(in.indices);
-  const DeviceArray<CropFlip> moves(in.moves);
+  const DeviceArray<Augmentation> moves(in.moves);
   const DeviceArray<float> mean(in.mean), inverse_std(in.inverse_std);
   const std::size_t size = static_cast<std::size_t>(c.n) * c.height * c.width * c.channels;
   const DeviceArray<float> x(size, c.offset);
   const DeviceArray<std::uint8_t> y(static_cast<std::size_t>(c.n));
-  finish(
-      gather_batch({c.n, c.height, c.width, c.channels, images.get(), labels.get(), indices.get(),
-                    moved ? moves.get() : nullptr, mean.get(), inverse_std.get(), x.get(), y.get()},
-                   test_stream()));
+  finish(gather_batch({.n = c.n,
+                       .image = {c.height, c.width, c.channels},
+                       .images = images.get(),
+                       .labels = labels.get(),
+                       .indices = indices.get(),
+                       .augmentation = moved ? moves.get() : nullptr,
+                       .mean = mean.get(),
+                       .inverse_std = inverse_std.get(),
+                       .x = x.get(),
+                       .y = y.get()},
+                      test_stream()));
   const std::vector<float> found = x.host();
   double worst = 0.0;
   std::size_t at = 0;
@@ -119,9 +126,7 @@ TEST_CASE("gather_batch refuses empty and oversized shapes") {
                                          {1, 1, 1, 0, 0},
                                          {1, 32768, 32768, 1, 0}}) {
     args.n = c.n;
-    args.height = c.height;
-    args.width = c.width;
-    args.channels = c.channels;
+    args.image = {c.height, c.width, c.channels};
     CHECK(gather_batch(args, test_stream()) == cudaErrorInvalidValue);
   }
 }

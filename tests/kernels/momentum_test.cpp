@@ -31,13 +31,14 @@ Expected reference(const Tensor& t, const MomentumRule& rule) {
     const double g = t.grad[i] + double{rule.coupled_decay} * t.value[i];
     const double m = double{rule.mu} * t.momentum[i] + double{rule.grad_weight} * g;
     e.momentum.push_back(m);
-    e.direction.push_back(rule.nesterov ? double{rule.mu} * m + double{rule.grad_weight} * g : m);
+    const double ahead = double{rule.mu} * m + double{rule.grad_weight} * g;
+    e.direction.push_back(rule.nesterov == Nesterov::yes ? ahead : m);
   }
   return e;
 }
 
 void check(const std::vector<ItemSize>& sizes, const MomentumRule& rule, bool alias) {
-  CAPTURE(sizes.size(), rule.mu, rule.coupled_decay, rule.nesterov, alias);
+  CAPTURE(sizes.size(), rule.mu, rule.coupled_decay, static_cast<int>(rule.nesterov), alias);
   std::vector<Tensor> tensors;
   std::vector<MomentumItem> items;
   for (const ItemSize s : sizes) {
@@ -46,8 +47,7 @@ void check(const std::vector<ItemSize>& sizes, const MomentumRule& rule, bool al
         {s.size, t.device_grad.get(), rule.coupled_decay != 0.0F ? t.device_value.get() : nullptr,
          t.device_momentum.get(), alias ? t.device_momentum.get() : t.device_direction.get()});
   }
-  const cudaError_t launched =
-      update_momentum(items.data(), static_cast<int>(items.size()), rule, test_stream());
+  const cudaError_t launched = update_momentum(items, rule, test_stream());
   std::fill(items.begin(), items.end(), MomentumItem{});  // the caller's again
   finish(launched);
   for (const Tensor& t : tensors) {
@@ -63,30 +63,29 @@ void check(const std::vector<ItemSize>& sizes, const MomentumRule& rule, bool al
 }  // namespace
 
 TEST_CASE("update_momentum agrees with the scalar rule for any list of tensors") {
-  for (const auto& sizes : item_lists()) check(sizes, {0.95F, 0.05F, 0.0F, false}, false);
+  for (const auto& sizes : item_lists()) check(sizes, {0.95F, 0.05F, 0.0F, Nesterov::no}, false);
 }
 
 TEST_CASE("update_momentum follows every form of the rule") {
   const std::vector<ItemSize> sizes = item_sizes(17);
-  check(sizes, {0.9F, 1.0F, 0.0F, true}, false);
-  check(sizes, {0.9F, 1.0F, 0.3F, false}, false);
-  check(sizes, {0.95F, 0.05F, 0.3F, true}, false);
-  check(sizes, {0.95F, 0.05F, 0.0F, false}, true);
-  check(sizes, {0.9F, 1.0F, 0.3F, false}, true);
+  check(sizes, {0.9F, 1.0F, 0.0F, Nesterov::yes}, false);
+  check(sizes, {0.9F, 1.0F, 0.3F, Nesterov::no}, false);
+  check(sizes, {0.95F, 0.05F, 0.3F, Nesterov::yes}, false);
+  check(sizes, {0.95F, 0.05F, 0.0F, Nesterov::no}, true);
+  check(sizes, {0.9F, 1.0F, 0.3F, Nesterov::no}, true);
 }
 
 TEST_CASE("update_momentum refuses bad items before it launches anything") {
   const std::vector<float> ones(8, 1.0F);
   const DeviceArray<float> grad(ones), momentum(ones), direction(8);
   std::vector<MomentumItem> items(2, {8, grad.get(), nullptr, momentum.get(), direction.get()});
-  const MomentumRule plain{0.9F, 1.0F, 0.0F, false};
-  const MomentumRule nesterov{0.9F, 1.0F, 0.0F, true};
-  CHECK(update_momentum(items.data(), 0, plain, test_stream()) == cudaSuccess);
-  CHECK(update_momentum(items.data(), -1, plain, test_stream()) == cudaErrorInvalidValue);
+  const MomentumRule plain{0.9F, 1.0F, 0.0F, Nesterov::no};
+  const MomentumRule nesterov{0.9F, 1.0F, 0.0F, Nesterov::yes};
+  CHECK(update_momentum({}, plain, test_stream()) == cudaSuccess);
   items[1].direction = items[1].momentum;
-  CHECK(update_momentum(items.data(), 2, nesterov, test_stream()) == cudaErrorInvalidValue);
+  CHECK(update_momentum(items, nesterov, test_stream()) == cudaErrorInvalidValue);
   items[1].size = 0;
-  CHECK(update_momentum(items.data(), 2, plain, test_stream()) == cudaErrorInvalidValue);
+  CHECK(update_momentum(items, plain, test_stream()) == cudaErrorInvalidValue);
   CHECK(same_bytes(momentum.host(), ones));
 }
 

@@ -195,7 +195,7 @@ TEST_CASE("orthogonalizer: what cannot work is refused before anything is launch
           "[newton_schulz]") {
   OrthogonalizerRun run(inputs({{40, 300}}));
   const SplitScratch scratch;
-  const cuda::Orthogonalizer& device = run.orthogonalizer;
+  cuda::Orthogonalizer& device = run.orthogonalizer;
   const std::size_t bytes = device.workspace_bytes(run.items, jordan());
   const DeviceArray<float> workspace(bytes / sizeof(float));
   const auto attempt = [&](const std::vector<DirectionItem>& items, const NewtonSchulz& method,

@@ -64,10 +64,9 @@ void check(const std::vector<Case>& cases, std::size_t scratch_floats, bool in_p
     in.emplace_back(values.back(), c.offset);
     out.emplace_back(values.back().size());
     items.push_back(
-        {c.norm, c.rows, c.cols, in.back().get(), in_place ? in.back().get() : out.back().get()});
+        {c.norm, {c.rows, c.cols, in.back().get(), in_place ? in.back().get() : out.back().get()}});
   }
-  const cudaError_t launched =
-      normalize(items.data(), static_cast<int>(items.size()), scratch.get(), test_stream());
+  const cudaError_t launched = normalize(items, scratch.get(), test_stream());
   std::fill(items.begin(), items.end(), NormalizeItem{});  // the caller's again
   finish(launched);
   CHECK(scratch.clean());
@@ -108,8 +107,8 @@ TEST_CASE("normalize of values whose squares leave the range of floats") {
       std::vector<float> values = random_floats(60, 3);
       for (float& v : values) v *= scale;
       const DeviceArray<float> in(values), out(60);
-      const NormalizeItem item{norm, 6, 10, in.get(), out.get()};
-      finish(normalize(&item, 1, scratch.get(), test_stream()));
+      const NormalizeItem item{norm, {6, 10, in.get(), out.get()}};
+      finish(normalize({&item, 1}, scratch.get(), test_stream()));
       CHECK(relative_error(out.host(), reference({norm, 6, 10}, values)) < 1e-7);
     }
   }
@@ -120,8 +119,8 @@ TEST_CASE("normalize has the same bits in every run") {
   const DeviceArray<float> in(values_of(c, 9)), first(in.size()), second(in.size());
   const TestScratch scratch(1056);
   for (const auto* out : {&first, &second}) {
-    const NormalizeItem item{c.norm, c.rows, c.cols, in.get(), out->get()};
-    finish(normalize(&item, 1, scratch.get(), test_stream()));
+    const NormalizeItem item{c.norm, {c.rows, c.cols, in.get(), out->get()}};
+    finish(normalize({&item, 1}, scratch.get(), test_stream()));
   }
   CHECK(same_bytes(first.host(), second.host()));
 }
@@ -129,15 +128,14 @@ TEST_CASE("normalize has the same bits in every run") {
 TEST_CASE("normalize refuses bad items and too little scratch") {
   const TestScratch scratch(1);
   const DeviceArray<float> a(std::vector<float>(4, 2.0F)), b(4);
-  NormalizeItem item{SimpleNorm::euclidean, 2, 2, a.get(), b.get()};
-  CHECK(normalize(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  CHECK(normalize(&item, 0, scratch.get(), test_stream()) == cudaSuccess);
+  NormalizeItem item{SimpleNorm::euclidean, {2, 2, a.get(), b.get()}};
+  CHECK(normalize({&item, 1}, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  CHECK(normalize({}, scratch.get(), test_stream()) == cudaSuccess);
   item.norm = SimpleNorm::row;
-  CHECK(normalize(&item, -1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  item.rows = 0;
-  CHECK(normalize(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
-  item = {SimpleNorm::row, 2, -2, a.get(), b.get()};
-  CHECK(normalize(&item, 1, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  item.matrix.rows = 0;
+  CHECK(normalize({&item, 1}, scratch.get(), test_stream()) == cudaErrorInvalidValue);
+  item = {SimpleNorm::row, {2, -2, a.get(), b.get()}};
+  CHECK(normalize({&item, 1}, scratch.get(), test_stream()) == cudaErrorInvalidValue);
 }
 
 }  // namespace dropmuon::kernels

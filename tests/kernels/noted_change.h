@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "kernels/change.h"
+#include <dropmuon/ops/optimizer_args.h>
 
 namespace dropmuon::kernels {
 

@@ -44,10 +44,11 @@ struct SharedType {
 inline constexpr int warpSize = 32;
 
 // kernel<<<grid, block, shared_bytes, stream>>>(args...), with the launch's own error. The
-// arguments are copied now, so a graph replays the values of its capture, as on a GPU.
+// arguments are copied now, so a graph replays the values of its capture, as on a GPU. Not inlined:
+// a test tells by this name what is allocated here and not by the launchers.
 template <typename... P, typename... A>
-cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes,
-                   cudaStream_t stream, A&&... args) {
+[[gnu::noinline]] cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block,
+                                     std::size_t shared_bytes, cudaStream_t stream, A&&... args) {
   std::tuple<std::remove_cv_t<P>...> copied(static_cast<P>(args)...);
   return simt::launch_grid(reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, stream,
                            [kernel, copied] { std::apply(kernel, copied); });

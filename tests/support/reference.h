@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Scalar double-precision twins of the network operations: slow, obvious, and the judge of the fast
-// ones. Layouts as in backend/network_ops.h.
+// ones. Layouts as in ops/network_args.h.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include <dropmuon/backend/network_ops.h>
+#include <dropmuon/backend/conv2d.h>
+#include <dropmuon/ops/network_args.h>
 
 namespace dropmuon::reference {
 

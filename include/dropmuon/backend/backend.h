@@ -18,8 +18,9 @@
 #include <vector>
 
 #include <dropmuon/backend/conv2d.h>
-#include <dropmuon/backend/network_ops.h>
-#include <dropmuon/backend/optimizer_ops.h>
+#include <dropmuon/backend/newton_schulz.h>
+#include <dropmuon/ops/network_args.h>
+#include <dropmuon/ops/optimizer_args.h>
 
 namespace dropmuon {
 
@@ -84,7 +85,7 @@ class Backend {
   virtual void synchronize() = 0;
   virtual std::size_t allocated_bytes() const = 0;  // now held, workspaces included
 
-  // --- network (network_ops.h states each contract) ------------------------------------------
+  // --- network (ops/network_args.h states each contract) -------------------------------------
   virtual std::unique_ptr<Conv2d> make_conv2d(const Conv2dShape& shape) = 0;
   virtual void gather_batch(const GatherBatch& args) = 0;
   virtual void bias_relu_pool_forward(const BiasReluPoolForward& args) = 0;
@@ -96,7 +97,7 @@ class Backend {
   virtual void bias_gradient(const BiasGradient& args) = 0;
   virtual void softmax_cross_entropy(const SoftmaxCrossEntropy& args) = 0;
 
-  // --- optimizer (optimizer_ops.h); each takes all active parameters in one call --------------
+  // --- optimizer (ops/optimizer_args.h); each takes all active parameters in one call ---------
   virtual void update_momentum(std::span<const MomentumItem> items, const MomentumRule& rule) = 0;
   // Takes the workspace for these shapes; orthogonalize then allocates nothing.
   virtual void prepare_orthogonalize(std::span<const DirectionItem> items,

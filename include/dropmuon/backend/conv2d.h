@@ -3,11 +3,9 @@
 #pragma once
 
 #include <dropmuon/core/shape.h>
+#include <dropmuon/ops/grad_mode.h>
 
 namespace dropmuon {
-
-// Whether a gradient replaces what its buffer holds or is added to it (micro-batches).
-enum class GradMode { overwrite, accumulate };
 
 // A caller that will not look at the last rows or columns of the output (a pooling window does not
 // fit there) says how many it uses; Conv2d::output() tells how many are computed, at least those.

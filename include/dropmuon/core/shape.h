@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <string>
 
+#include <dropmuon/ops/image_shape.h>
+
 namespace dropmuon {
 
 // Up to four axes. Activations are (N, H, W, C), filters (O, H, W, I), matrices (out, in).
@@ -24,15 +26,6 @@ class Shape {
  private:
   std::array<int, 4> axes_{};
   int rank_ = 0;
-};
-
-// Height, width and channels of one image or feature map.
-struct ImageShape {
-  int height = 0;
-  int width = 0;
-  int channels = 0;
-  std::size_t size() const { return static_cast<std::size_t>(height) * width * channels; }
-  bool operator==(const ImageShape&) const = default;
 };
 
 // A borrowed tensor. The memory belongs to the backend's device.

@@ -2,7 +2,7 @@
 // The published polynomial sets for Newton-Schulz orthogonalization.
 #pragma once
 
-#include <dropmuon/backend/optimizer_ops.h>
+#include <dropmuon/backend/newton_schulz.h>
 
 namespace dropmuon {
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include <dropmuon/backend/optimizer_ops.h>
+#include <dropmuon/ops/optimizer_args.h>
 
 namespace dropmuon::cpu {
 

@@ -63,7 +63,7 @@ class CpuBackend final : public Backend {
   std::unordered_map<void*, std::size_t> sizes_;
   std::size_t allocated_ = 0;
   std::vector<float> newton_schulz_workspace_;
-  std::vector<float> bias_partials_;  // one row per image
+  std::vector<float> bias_partials_;  // one row per image; convolutions reserve it
   Phase phase_ = Phase::idle;
   Clock::time_point phase_start_;
   PhaseSeconds seconds_;

@@ -2,7 +2,7 @@
 // Matrix products whose result is known to be symmetric: half the work, and exact symmetry.
 #pragma once
 
-#include <dropmuon/backend/network_ops.h>
+#include <dropmuon/ops/network_args.h>
 
 namespace dropmuon::cpu {
 

@@ -2,20 +2,15 @@
 #include "newton_schulz.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "check.h"
-#include "kernels/newton_schulz/frobenius_scale.h"
-#include "kernels/newton_schulz/fused_iteration.h"
 #include "kernels/newton_schulz/grouped_product.h"
-#include "kernels/newton_schulz/iteration.h"
 #include "newton_schulz_blas.h"
 #include <dropmuon/core/error.h>
 
 namespace dropmuon::cuda {
 namespace {
 
-using kernels::FusedItem;
 using kernels::Iterand;
 using kernels::Iteration;
 using kernels::Polynomials;
@@ -33,6 +28,10 @@ int short_side(const DirectionItem& item) { return std::min(item.rows, item.cols
 int long_side(const DirectionItem& item) { return std::max(item.rows, item.cols); }
 
 std::size_t size_of(const DirectionItem& item) {
+  return static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
+}
+
+std::size_t size_of(const Iterand& item) {
   return static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
 }
 
@@ -95,20 +94,26 @@ bool takes_gram_form(const DirectionItem& item, const NewtonSchulz& method) {
   return gram_cost(ratio, steps) < standard_cost(ratio, steps.steps);
 }
 
-// The places of all matrices in one workspace. A null workspace gives null places, for planning.
-std::vector<Iterand> iterands(std::span<const DirectionItem> items, const NewtonSchulz& method,
-                              float* workspace) {
-  std::vector<Iterand> result;
-  result.reserve(items.size());
+// What is done how, and where: the places of all matrices in one workspace. A null workspace gives
+// null places, for planning.
+void divide(std::span<const DirectionItem> items, const NewtonSchulz& method, float* workspace,
+            NewtonSchulzLists& lists) {
+  // A fused launch beside staged ones would only make them wait.
+  const bool fused = std::ranges::all_of(
+      items, [](const DirectionItem& item) { return is_large(item) || fits_fused(item); });
+  lists.fused.clear();
+  lists.staged.clear();
+  lists.large.clear();
   std::size_t used = aligned(items.size());
   const auto take = [&](std::size_t count) -> float* {
     float* const place = workspace == nullptr ? nullptr : workspace + used;
     used += aligned(count);
     return place;
   };
-  for (const DirectionItem& item : items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const DirectionItem& item = items[i];
     Iterand iterand = {.in = item.in,
-                       .scale = workspace == nullptr ? nullptr : workspace + result.size(),
+                       .scale = workspace == nullptr ? nullptr : workspace + i,
                        .out = item.out,
                        .spare = take(size_of(item)),
                        .squares = {},
@@ -116,50 +121,36 @@ std::vector<Iterand> iterands(std::span<const DirectionItem> items, const Newton
                        .cols = item.cols,
                        .gram = takes_gram_form(item, method)};
     for (float*& square : iterand.squares) square = take(square_size(item));
-    result.push_back(iterand);
+    if (is_large(item)) {
+      lists.large.push_back(iterand);
+    } else if (fused) {
+      lists.fused.push_back(
+          {iterand.in, iterand.out, iterand.spare, iterand.rows, iterand.cols, iterand.gram});
+    } else {
+      lists.staged.push_back(iterand);
+    }
   }
-  return result;
 }
 
 // Calls launch(products) for each stage of all matrices together.
 template <typename Launch>
 void for_each_stage(const std::vector<Iterand>& iterands, const Polynomials& method,
-                    const Launch& launch) {
-  std::vector<Iteration> iterations(iterands.size());
-  for (std::size_t i = 0; i < iterands.size(); ++i) iterations[i].start(iterands[i], method);
-  std::vector<Product> products;
-  products.reserve(2 * iterands.size());
+                    NewtonSchulzLists& lists, const Launch& launch) {
+  lists.iterations.clear();
+  for (const Iterand& iterand : iterands) {
+    lists.iterations.emplace_back().start(iterand, method);
+  }
   for (;;) {
-    products.clear();
-    for (Iteration& iteration : iterations) {
+    lists.products.clear();
+    for (Iteration& iteration : lists.iterations) {
       for (Product product; iteration.next(product);) {
-        products.push_back(product);
+        lists.products.push_back(product);
         if (iteration.ends_stage()) break;
       }
     }
-    if (products.empty()) return;
-    launch(products);
+    if (lists.products.empty()) return;
+    launch(lists.products);
   }
-}
-
-// What is done how.
-struct Division {
-  std::vector<Iterand> fused;
-  std::vector<Iterand> staged;
-  std::vector<Iterand> large;
-};
-
-Division divide(std::span<const DirectionItem> items, const NewtonSchulz& method,
-                float* workspace) {
-  // A fused launch beside staged ones would only make them wait.
-  const bool fused = std::ranges::all_of(
-      items, [](const DirectionItem& item) { return is_large(item) || fits_fused(item); });
-  const std::vector<Iterand> all = iterands(items, method, workspace);
-  Division result;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    (is_large(items[i]) ? result.large : fused ? result.fused : result.staged).push_back(all[i]);
-  }
-  return result;
 }
 
 // A cuBLAS call, a copy of d, and a copy with the identity added.
@@ -171,8 +162,7 @@ void run_large(Iterand item, const Polynomials& method, Operand operand, cublasH
                cudaStream_t stream) {
   // The normalized matrix starts where the first product does not write.
   float* const start = Iteration::passes(item.gram, method) % 2 == 0 ? item.out : item.spare;
-  const std::size_t size =
-      static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
+  const std::size_t size = size_of(item);
   DM_CUDA(kernels::scaled_copy(item.in, item.scale, 0.0F, size, start, size, stream));
   item.in = start;
   Iteration iteration;
@@ -182,19 +172,28 @@ void run_large(Iterand item, const Polynomials& method, Operand operand, cublasH
   }
 }
 
-void compute_scales(const std::vector<Iterand>& items, const Scratch& scratch,
-                    cudaStream_t stream) {
-  std::vector<kernels::FrobeniusItem> norms;
-  norms.reserve(items.size());
-  for (const Iterand& item : items) {
-    norms.push_back({item.in,
-                     static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols),
-                     item.scale});
+void compute_scales(NewtonSchulzLists& lists, const Scratch& scratch, cudaStream_t stream) {
+  lists.norms.clear();
+  for (const auto* iterands : {&lists.staged, &lists.large}) {
+    for (const Iterand& item : *iterands) {
+      lists.norms.push_back({item.in, size_of(item), item.scale});
+    }
   }
-  DM_CUDA(kernels::frobenius_scales(norms.data(), static_cast<int>(norms.size()), scratch, stream));
+  DM_CUDA(kernels::frobenius_scales(lists.norms.data(), static_cast<int>(lists.norms.size()),
+                                    scratch, stream));
 }
 
 }  // namespace
+
+void NewtonSchulzLists::reserve(std::size_t matrices) {
+  constexpr std::size_t kMostProducts = 2;  // of one matrix in a stage: T does not wait for Q
+  fused.reserve(matrices);
+  staged.reserve(matrices);
+  large.reserve(matrices);
+  norms.reserve(matrices);
+  iterations.reserve(matrices);
+  products.reserve(kMostProducts * matrices);
+}
 
 NewtonSchulzFlops newton_schulz_flops(const DirectionItem& item, const NewtonSchulz& method) {
   const double n = short_side(item);
@@ -215,24 +214,25 @@ std::size_t Orthogonalizer::workspace_bytes(std::span<const DirectionItem> items
 LaunchPlan Orthogonalizer::plan(std::span<const DirectionItem> items, const NewtonSchulz& method,
                                 const Scratch& scratch) const {
   check_items(items, method);
-  const Division division = divide(items, method, nullptr);
+  NewtonSchulzLists lists;
+  divide(items, method, nullptr, lists);
   const Polynomials steps = polynomials(method);
   LaunchPlan plan;
   const auto ceil_div = [](std::size_t count, int group) {
     return static_cast<int>((count + static_cast<std::size_t>(group) - 1) / group);
   };
-  plan.fused = ceil_div(division.fused.size(), kernels::kFusedItemsPerLaunch);
+  plan.fused = ceil_div(lists.fused.size(), kernels::kFusedItemsPerLaunch);
   plan.norms = kernels::frobenius_scale_launches(
-      static_cast<int>(division.staged.size() + division.large.size()), scratch);
+      static_cast<int>(lists.staged.size() + lists.large.size()), scratch);
   DM_CHECK(plan.norms >= 0, "too little scratch for norms");
-  for_each_stage(division.staged, steps, [&](const std::vector<Product>& products) {
+  for_each_stage(lists.staged, steps, lists, [&](const std::vector<Product>& products) {
     const int launches = kernels::grouped_product_launches(
         products.data(), static_cast<int>(products.size()), scratch);
     DM_CHECK(launches >= 0, "too little scratch for a matrix product");
     plan.products += launches;
   });
-  plan.large = static_cast<int>(division.large.size());  // copies into the working place
-  for_each_stage(division.large, steps, [&](const std::vector<Product>& products) {
+  plan.large = static_cast<int>(lists.large.size());  // copies into the working place
+  for_each_stage(lists.large, steps, lists, [&](const std::vector<Product>& products) {
     for (const Product& product : products) plan.large += product_calls(product);
   });
   return plan;
@@ -240,7 +240,7 @@ LaunchPlan Orthogonalizer::plan(std::span<const DirectionItem> items, const Newt
 
 void Orthogonalizer::run(std::span<const DirectionItem> items, const NewtonSchulz& method,
                          Operand operand, void* workspace, std::size_t workspace_bytes,
-                         const Scratch& scratch, cublasHandle_t blas, cudaStream_t stream) const {
+                         const Scratch& scratch, cublasHandle_t blas, cudaStream_t stream) {
   check_items(items, method);
   DM_CHECK(workspace_bytes >= this->workspace_bytes(items, method),
            "prepare_orthogonalize() was not called for these shapes");
@@ -248,24 +248,16 @@ void Orthogonalizer::run(std::span<const DirectionItem> items, const NewtonSchul
     DM_CHECK(item.in != item.out, "Newton-Schulz in place");
   }
   auto* const memory = static_cast<float*>(workspace);
-  const Division division = divide(items, method, memory);
+  divide(items, method, memory, lists_);
   const Polynomials steps = polynomials(method);
-
-  std::vector<FusedItem> fused;
-  for (const Iterand& item : division.fused) {
-    fused.push_back({item.in, item.out, item.spare, item.rows, item.cols, item.gram});
-  }
-  DM_CUDA(kernels::fused_iteration(fused.data(), static_cast<int>(fused.size()), steps, operand,
-                                   stream));
-
-  std::vector<Iterand> normalized = division.staged;
-  normalized.insert(normalized.end(), division.large.begin(), division.large.end());
-  compute_scales(normalized, scratch, stream);
-  for_each_stage(division.staged, steps, [&](const std::vector<Product>& products) {
+  DM_CUDA(kernels::fused_iteration(lists_.fused.data(), static_cast<int>(lists_.fused.size()),
+                                   steps, operand, stream));
+  compute_scales(lists_, scratch, stream);
+  for_each_stage(lists_.staged, steps, lists_, [&](const std::vector<Product>& products) {
     DM_CUDA(kernels::grouped_product(products.data(), static_cast<int>(products.size()), operand,
                                      scratch, stream));
   });
-  for (const Iterand& item : division.large) run_large(item, steps, operand, blas, stream);
+  for (const Iterand& item : lists_.large) run_large(item, steps, operand, blas, stream);
 }
 
 }  // namespace dropmuon::cuda

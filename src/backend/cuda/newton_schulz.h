@@ -5,13 +5,18 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
+#include "kernels/newton_schulz/frobenius_scale.h"
+#include "kernels/newton_schulz/fused_iteration.h"
+#include "kernels/newton_schulz/iteration.h"
 #include "kernels/newton_schulz/operand.h"
 #include "kernels/scratch.h"
-#include <dropmuon/backend/optimizer_ops.h>
+#include <dropmuon/backend/newton_schulz.h>
+#include <dropmuon/ops/optimizer_args.h>
 
 namespace dropmuon::cuda {
 
@@ -35,6 +40,17 @@ struct NewtonSchulzFlops {
 
 NewtonSchulzFlops newton_schulz_flops(const DirectionItem& item, const NewtonSchulz& method);
 
+// What a run hands to the kernels, kept from run to run so that none allocates.
+struct NewtonSchulzLists {
+  std::vector<kernels::FusedItem> fused;  // each matrix is in one of these three
+  std::vector<kernels::Iterand> staged;
+  std::vector<kernels::Iterand> large;
+  std::vector<kernels::FrobeniusItem> norms;
+  std::vector<kernels::Iteration> iterations;
+  std::vector<kernels::Product> products;  // of one stage
+  void reserve(std::size_t matrices);
+};
+
 // The bits of a matrix's direction depend on its input, the method and the operand type, not on
 // the other matrices of the call.
 class Orthogonalizer {
@@ -54,14 +70,20 @@ class Orthogonalizer {
     return plan(items, method, scratch).total();
   }
 
-  // Everything goes on `stream`, nothing is allocated and nothing waited for, so a run can be
-  // captured into a graph. `in` and `out` of an item are different memory. `workspace` is aligned
-  // to 256 bytes. `blas`, needed for large matrices only, works on `stream`. Throws Error for
-  // empty matrices, a method without steps or with more than 32, too little workspace or scratch,
-  // and failing launches.
+  // Room for runs of up to so many matrices.
+  void reserve(std::size_t matrices) { lists_.reserve(matrices); }
+
+  // Everything goes on `stream`, nothing is allocated on the device, nor on the host beyond what
+  // reserve() took, and nothing waited for, so a run can be captured into a graph. `in` and `out`
+  // of an item are different memory. `workspace` is aligned to 256 bytes. `blas`, needed for large
+  // matrices only, works on `stream`. Throws Error for empty matrices, a method without steps or
+  // with more than 32, too little workspace or scratch, and failing launches.
   void run(std::span<const DirectionItem> items, const NewtonSchulz& method, Operand operand,
            void* workspace, std::size_t workspace_bytes, const kernels::Scratch& scratch,
-           cublasHandle_t blas, cudaStream_t stream) const;
+           cublasHandle_t blas, cudaStream_t stream);
+
+ private:
+  NewtonSchulzLists lists_;
 };
 
 }  // namespace dropmuon::cuda

@@ -2,7 +2,9 @@
 // Convolutions by oneDNN 2.x: activations stay NHWC, filters are packed into whatever blocked form
 // its kernels choose and unpacked only when a gradient is complete.
 #include <algorithm>
+#include <array>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <optional>
 
@@ -41,10 +43,10 @@ struct GradientSum {
   bool holds_sum = false;
 };
 
-// The three operations for one batch size.
+// The three operations for one batch size, and the places of their activations and gradients.
 struct Variant {
-  memory::desc x;
-  memory::desc y;
+  memory x;
+  memory y;
   dnnl::convolution_forward forward;
   dnnl::convolution_backward_data backward_input;
   dnnl::convolution_backward_weights backward_filter;
@@ -53,12 +55,30 @@ struct Variant {
   GradientSum* gradient_sum = nullptr;
 };
 
-memory borrow(const memory::desc& desc, const float* data) {
-  return {desc, engine(), const_cast<float*>(data)};
+memory place(const memory::desc& desc) { return {desc, engine(), DNNL_MEMORY_NONE}; }
+
+// Puts borrowed data there; oneDNN has one form for what it reads and what it writes.
+const memory& at(const memory& place, const float* data) {
+  place.set_data_handle(const_cast<float*>(data));
+  return place;
 }
 
-void run(const dnnl::reorder& reorder, memory from, memory to) {
-  reorder.execute(stream(), from, to);
+struct Argument {
+  int name = 0;
+  const memory& values;
+};
+
+// oneDNN's own execute() makes a map and a list of the arguments, in every call.
+void execute(const dnnl::primitive& primitive, std::initializer_list<Argument> arguments) {
+  std::array<dnnl_exec_arg_t, 3> list{};
+  DM_CHECK(arguments.size() <= list.size(), "a primitive of {} arguments", arguments.size());
+  int count = 0;
+  for (const Argument& argument : arguments) {
+    list[static_cast<std::size_t>(count++)] = {argument.name, argument.values.get()};
+  }
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive.get(), stream().get(), count, list.data()),
+      "could not execute a primitive");
   stream().wait();
 }
 
@@ -77,71 +97,76 @@ int computed(int input, int used, int kernel) {
 
 class OneDnnConv2d final : public Conv2d {
  public:
-  explicit OneDnnConv2d(const Conv2dShape& shape)
+  // bias_partials: of bias_relu_pool_backward, which follows a convolution; see prepare().
+  OneDnnConv2d(const Conv2dShape& shape, std::vector<float>& bias_partials)
       : shape_(shape),
+        bias_partials_(bias_partials),
         output_{computed(shape.input.height, shape.used_height, shape.kernel),
                 computed(shape.input.width, shape.used_width, shape.kernel), shape.out_channels},
         filter_dims_{shape.out_channels, shape.input.channels, shape.kernel, shape.kernel},
-        plain_filter_(filter_dims_, memory::data_type::f32, memory::format_tag::ohwi) {}
+        plain_filter_(filter_dims_, memory::data_type::f32, memory::format_tag::ohwi),
+        plain_(place(plain_filter_)) {}
 
   ImageShape output() const override { return output_; }
 
   void prepare(int n) override {
     if (variants_.contains(n)) return;
     variants_.emplace(n, make_variant(n));
+    bias_partials_.reserve(static_cast<std::size_t>(n) *
+                           static_cast<std::size_t>(output_.channels));
   }
 
   void load_filter(const float* w) override {
-    const memory plain = borrow(plain_filter_, w);
-    for (const PackedFilter& packed : filters_) run(packed.pack, plain, packed.values);
+    at(plain_, w);
+    for (const PackedFilter& packed : filters_) {
+      execute(packed.pack, {{DNNL_ARG_FROM, plain_}, {DNNL_ARG_TO, packed.values}});
+    }
   }
 
   void forward(int n, const float* x, float* y) override {
-    Variant& v = variant(n);
-    v.forward.execute(stream(), {{DNNL_ARG_SRC, borrow(v.x, x)},
-                                 {DNNL_ARG_WEIGHTS, v.forward_filter->values},
-                                 {DNNL_ARG_DST, borrow(v.y, y)}});
-    stream().wait();
+    const Variant& v = variant(n);
+    execute(v.forward, {{DNNL_ARG_SRC, at(v.x, x)},
+                        {DNNL_ARG_WEIGHTS, v.forward_filter->values},
+                        {DNNL_ARG_DST, at(v.y, y)}});
   }
 
   void backward_input(int n, const float* dy, float* dx) override {
-    Variant& v = variant(n);
-    v.backward_input.execute(stream(), {{DNNL_ARG_DIFF_DST, borrow(v.y, dy)},
-                                        {DNNL_ARG_WEIGHTS, v.backward_input_filter->values},
-                                        {DNNL_ARG_DIFF_SRC, borrow(v.x, dx)}});
-    stream().wait();
+    const Variant& v = variant(n);
+    execute(v.backward_input, {{DNNL_ARG_DIFF_DST, at(v.y, dy)},
+                               {DNNL_ARG_WEIGHTS, v.backward_input_filter->values},
+                               {DNNL_ARG_DIFF_SRC, at(v.x, dx)}});
   }
 
   void backward_filter(int n, const float* x, const float* dy, GradMode mode) override {
-    Variant& v = variant(n);
+    const Variant& v = variant(n);
     if (mode == GradMode::overwrite) {
       for (GradientSum& sum : gradient_sums_) sum.holds_sum = false;
     }
     GradientSum& sum = *v.gradient_sum;
-    const memory target = sum.holds_sum ? sum.term : sum.values;
-    v.backward_filter.execute(stream(), {{DNNL_ARG_DIFF_DST, borrow(v.y, dy)},
-                                         {DNNL_ARG_SRC, borrow(v.x, x)},
-                                         {DNNL_ARG_DIFF_WEIGHTS, target}});
-    stream().wait();
+    const memory& target = sum.holds_sum ? sum.term : sum.values;
+    execute(v.backward_filter, {{DNNL_ARG_DIFF_DST, at(v.y, dy)},
+                                {DNNL_ARG_SRC, at(v.x, x)},
+                                {DNNL_ARG_DIFF_WEIGHTS, target}});
     if (sum.holds_sum) add_into(sum.values, target);
     sum.holds_sum = true;
   }
 
   void store_filter_gradient(float* dw) override {
-    memory plain = borrow(plain_filter_, dw);
+    at(plain_, dw);
     bool written = false;
     for (const GradientSum& sum : gradient_sums_) {
       if (!sum.holds_sum) continue;
       // More than one only if the kernels chose different layouts for different batch sizes.
-      run(sum.unpack, sum.values, written ? other_layout_ : plain);
-      if (written) add_into(plain, other_layout_);
+      execute(sum.unpack,
+              {{DNNL_ARG_FROM, sum.values}, {DNNL_ARG_TO, written ? other_layout_ : plain_}});
+      if (written) add_into(plain_, other_layout_);
       written = true;
     }
     DM_CHECK(written, "store_filter_gradient without backward_filter");
   }
 
  private:
-  Variant& variant(int n) {
+  const Variant& variant(int n) const {
     const auto found = variants_.find(n);
     DM_CHECK(found != variants_.end(), "conv2d was not prepared for batches of {}", n);
     return found->second;
@@ -160,15 +185,17 @@ class OneDnnConv2d final : public Conv2d {
     };
     const memory::desc any(filter_dims_, memory::data_type::f32, memory::format_tag::any);
     Variant v;
-    v.x = images(shape_.input);
-    v.y = images(output_);
+    const memory::desc x = images(shape_.input);
+    const memory::desc y = images(output_);
+    v.x = place(x);
+    v.y = place(y);
     const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, algorithm, v.x, any, v.y, strides, before, after},
+        {dnnl::prop_kind::forward_training, algorithm, x, any, y, strides, before, after},
         engine());
     const dnnl::convolution_backward_data::primitive_desc backward_input(
-        {algorithm, v.x, any, v.y, strides, before, after}, engine(), forward);
+        {algorithm, x, any, y, strides, before, after}, engine(), forward);
     const dnnl::convolution_backward_weights::primitive_desc backward_filter(
-        {algorithm, v.x, any, v.y, strides, before, after}, engine(), forward);
+        {algorithm, x, any, y, strides, before, after}, engine(), forward);
     v.forward = dnnl::convolution_forward(forward);
     v.backward_input = dnnl::convolution_backward_data(backward_input);
     v.backward_filter = dnnl::convolution_backward_weights(backward_filter);
@@ -199,9 +226,11 @@ class OneDnnConv2d final : public Conv2d {
   }
 
   Conv2dShape shape_;
+  std::vector<float>& bias_partials_;
   ImageShape output_;
   Dims filter_dims_;  // oneDNN names axes O, I, H, W whatever the memory order
   memory::desc plain_filter_;
+  memory plain_;  // the caller's filter or gradient
   std::map<int, Variant> variants_;
   std::deque<PackedFilter> filters_;
   std::deque<GradientSum> gradient_sums_;
@@ -213,7 +242,7 @@ class OneDnnConv2d final : public Conv2d {
 std::unique_ptr<Conv2d> CpuBackend::make_conv2d(const Conv2dShape& shape) {
   DM_CHECK(shape.kernel > 0 && shape.kernel % 2 == 1, "conv2d kernel {} is not odd", shape.kernel);
   DM_CHECK(shape.input.size() > 0 && shape.out_channels > 0, "conv2d of nothing");
-  return std::make_unique<OneDnnConv2d>(shape);
+  return std::make_unique<OneDnnConv2d>(shape, bias_partials_);
 }
 
 }  // namespace dropmuon::cpu

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <dropmuon/backend/network_ops.h>
+#include <dropmuon/ops/network_args.h>
 
 namespace dropmuon::cpu {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Arguments of the forward and backward operations. Shapes stand beside each pointer; n is the
-// number of images in the micro-batch.
+// Arguments of the forward and backward operations, as the backends and the kernels take them.
+// Shapes stand beside each pointer; n is the number of images in the micro-batch.
 #pragma once
 
 #include <cstdint>
 
-#include <dropmuon/backend/conv2d.h>
-#include <dropmuon/core/shape.h>
+#include <dropmuon/ops/grad_mode.h>
+#include <dropmuon/ops/image_shape.h>
 
 namespace dropmuon {
 
@@ -35,7 +35,8 @@ struct GatherBatch {
 
 // out = max over pool x pool windows of relu(conv + bias); windows do not overlap, rows and columns
 // that fill no window are dropped. winner records, per output, the index (0 .. pool^2 - 1, row by
-// row) of the first maximum in its window, or kNoWinner if the maximum is not positive.
+// row) of the first maximum in its window, or kNoWinner if the maximum is not positive. A NaN stays
+// the maximum only where it is the window's first value.
 inline constexpr std::uint8_t kNoWinner = 255;
 inline constexpr int kMaxPool = 15;  // winners fit in a byte
 struct BiasReluPoolForward {

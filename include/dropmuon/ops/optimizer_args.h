@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Arguments of the optimizer operations. Each operation takes a span with one item per parameter,
-// so that a device can treat all active layers in one launch.
+// Arguments of the optimizer operations, as the backends and the kernels take them. Each operation
+// takes a span with one item per parameter, so that a device can treat all active layers in one
+// launch.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <vector>
 
 namespace dropmuon {
 
@@ -30,23 +29,6 @@ struct MomentumItem {
   float* direction = nullptr;
 };
 
-// One odd quintic a x + b x^3 + c x^5 of a Newton-Schulz iteration.
-struct Quintic {
-  double a = 0.0;
-  double b = 0.0;
-  double c = 0.0;
-};
-
-// standard iterates on the matrix itself, gram on the small n x n side (algorithm: Gram
-// Newton-Schulz, Dao-AILab 2026), automatic takes whichever needs fewer operations.
-enum class NewtonSchulzForm { automatic, standard, gram };
-
-struct NewtonSchulz {
-  std::vector<Quintic> steps;  // applied in order, each once
-  NewtonSchulzForm form = NewtonSchulzForm::automatic;
-  std::vector<int> restarts = {2};  // gram only: recompute X X^T before these steps (0-based)
-};
-
 // out = approximately U V^T for in = U S V^T (rows x cols, row-major): in is divided by its
 // Frobenius norm, then the polynomials act on its singular values. Zero gives exactly zero.
 struct DirectionItem {
@@ -67,7 +49,7 @@ enum class SimpleNorm {
 
 struct NormalizeItem {
   SimpleNorm norm = SimpleNorm::euclidean;
-  DirectionItem matrix;
+  DirectionItem matrix;  // out may be in itself
 };
 
 // result = <in, direction>: the dual norm of `in` when direction is its LMO direction.
