@@ -13,16 +13,16 @@ namespace {
 
 using Functions = std::vector<std::string>;
 
-constexpr int kDepth = 4;
-constexpr int kImages = 12;
+constexpr int kLayers = 4;
+constexpr int kPatterns = 12;
 
-Dataset patterns() {
+Dataset pattern_images() {
   Dataset data;
   data.image = {9, 8, 2};
   data.classes = 5;
-  data.train.images.resize(kImages * data.image.size());
+  data.train.images.resize(kPatterns * data.image.size());
   std::iota(data.train.images.begin(), data.train.images.end(), std::uint8_t{0});
-  for (int i = 0; i < kImages; ++i) data.train.labels.push_back(static_cast<std::uint8_t>(i % 5));
+  for (int i = 0; i < kPatterns; ++i) data.train.labels.push_back(static_cast<std::uint8_t>(i % 5));
   data.mean = {0.5F, 0.4F};
   data.inverse_std = {3.0F, 4.0F};
   return data;
@@ -42,7 +42,7 @@ Experiment experiment_of(const OptimizerOptions& optimizer, HeadInput head) {
 // What the step allocates when it meets this set of layers, or if `before` is not 0 has met it
 // `before` times.
 Functions taken_by(Step& step, const std::vector<int>& layers, int before) {
-  const ActiveSet active = ActiveSet::of(layers, kDepth);
+  const ActiveSet active = ActiveSet::of(layers, kLayers);
   const StepPlan plan = {.active = active, .computed = active, .learning_rate = 0.01};
   for (int i = 0; i < before; ++i) step.run(i, plan);
   AllocationCounter counter;
@@ -62,9 +62,9 @@ void check_steps(const OptimizerOptions& optimizer, HeadInput head, const Device
           static_cast<int>(request.precision));
   const auto backend = make_backend(request);
   const Experiment experiment = experiment_of(optimizer, head);
-  const Dataset data = patterns();
+  const Dataset data = pattern_images();
   DeviceSplit split(*backend, data, data.train);
-  Batcher batcher(*backend, kImages, experiment.train.batch_size, experiment.augment, 1);
+  Batcher batcher(*backend, kPatterns, experiment.train.batch_size, experiment.augment, 1);
   const auto step = make_step(*backend, experiment, {data.image, data.classes},
                               std::make_unique<SplitBatches>(split, batcher), {});
   for (const auto& layers : std::vector<std::vector<int>>{{0, 1, 2, 3}, {2, 3}, {0, 2}}) {
