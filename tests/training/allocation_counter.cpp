@@ -168,6 +168,14 @@ std::vector<std::string> AllocationCounter::stop() {
 }  // namespace dropmuon
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DROPMUON_SANITIZED
+#elif defined(__has_feature)  // clang's way to say it
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define DROPMUON_SANITIZED
+#endif
+#endif
+
+#ifdef DROPMUON_SANITIZED
 bool dropmuon::AllocationCounter::works() { return false; }
 #else
 bool dropmuon::AllocationCounter::works() { return true; }
