@@ -71,6 +71,7 @@ def operation(name, layer, phase, moves, must=None, **rest):
 
 
 # --- Newton-Schulz ----------------------------------------------------------------------------------
+# tests/backend/newton_schulz_form_test.cpp holds what becomes of this in docs/kernel_costs.md to the program.
 class Gram(NamedTuple):
     stages: int
     squares: int  # products of two n x n matrices

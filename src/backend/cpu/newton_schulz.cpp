@@ -11,6 +11,7 @@
 #include "onednn/gemm.h"
 #include "parallel.h"
 #include "symmetric_product.h"
+#include <dropmuon/backend/newton_schulz_form.h>
 #include <dropmuon/core/error.h>
 
 namespace dropmuon::cpu {
@@ -23,8 +24,6 @@ constexpr std::size_t kAlign = 16;  // floats in a cache line
 
 std::size_t aligned(std::size_t count) { return (count + kAlign - 1) / kAlign * kAlign; }
 
-int short_side(const DirectionItem& item) { return std::min(item.rows, item.cols); }
-int long_side(const DirectionItem& item) { return std::max(item.rows, item.cols); }
 bool is_small(const DirectionItem& item) { return short_side(item) <= kSmallSide; }
 
 constexpr std::size_t kSquares = 5;
@@ -48,22 +47,6 @@ std::size_t workspace_size(std::span<const DirectionItem> items) {
   return small + large;
 }
 
-bool restarts_before(const NewtonSchulz& method, std::size_t step) {
-  return step > 0 &&
-         std::ranges::find(method.restarts, static_cast<int>(step)) != method.restarts.end();
-}
-
-// Operations in units of n^3, with symmetric products at half price.
-NewtonSchulzForm cheaper_form(const DirectionItem& item, const NewtonSchulz& method) {
-  const double ratio = static_cast<double>(long_side(item)) / short_side(item);
-  const auto steps = static_cast<double>(method.steps.size());
-  double restarts = 0.0;
-  for (std::size_t t = 0; t < method.steps.size(); ++t) restarts += restarts_before(method, t);
-  const double standard = steps * (3.0 * ratio + 1.0);
-  const double gram = 4.0 * steps - 3.0 + 3.0 * ratio + 3.0 * (ratio - 1.0) * restarts;
-  return gram < standard ? NewtonSchulzForm::gram : NewtonSchulzForm::standard;
-}
-
 // One matrix on its way to its polar factor.
 class Iteration {
  public:
@@ -78,12 +61,10 @@ class Iteration {
   }
 
   void run(const NewtonSchulz& method) {
-    const NewtonSchulzForm form =
-        method.form == NewtonSchulzForm::automatic ? cheaper_form(item_, method) : method.form;
-    if (!start(form == NewtonSchulzForm::gram ? passes_of_gram(method) : method.steps.size())) {
-      return;
-    }
-    if (form == NewtonSchulzForm::gram) {
+    const bool gram = chosen_form(item_, method) == NewtonSchulzForm::gram;
+    const int steps = static_cast<int>(method.steps.size());
+    if (!start(gram ? 1 + restart_count(method) : steps)) return;
+    if (gram) {
       run_gram(method);
     } else {
       run_standard(method);
@@ -91,14 +72,8 @@ class Iteration {
   }
 
  private:
-  static std::size_t passes_of_gram(const NewtonSchulz& method) {
-    std::size_t passes = 1;
-    for (std::size_t t = 1; t < method.steps.size(); ++t) passes += restarts_before(method, t);
-    return passes;
-  }
-
   // X = in / ||in||_F, in the buffer from which `passes` moves end in the output. False if in is 0.
-  bool start(std::size_t passes) {
+  bool start(int passes) {
     const std::size_t size = static_cast<std::size_t>(item_.rows) * item_.cols;
     const double norm = std::sqrt(dot(item_.in, item_.in, size, threads_));
     if (norm == 0.0) {
@@ -125,10 +100,10 @@ class Iteration {
   // The same polynomials on R = X X^T, gathering what X is to be multiplied with in Q.
   void run_gram(const NewtonSchulz& method) {
     auto [r, z, t, q, next_q] = squares_;
-    const std::size_t count = method.steps.size();
+    const int count = static_cast<int>(method.steps.size());
     bool fresh = true;
-    for (std::size_t i = 0; i < count; ++i) {
-      const Quintic& step = method.steps[i];
+    for (int i = 0; i < count; ++i) {
+      const Quintic& step = method.steps[static_cast<std::size_t>(i)];
       if (restarts_before(method, i)) {
         move_by(q, 0.0);
         fresh = true;

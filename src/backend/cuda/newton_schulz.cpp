@@ -6,6 +6,7 @@
 #include "check.h"
 #include "kernels/newton_schulz/grouped_product.h"
 #include "newton_schulz_blas.h"
+#include <dropmuon/backend/newton_schulz_form.h>
 #include <dropmuon/core/error.h>
 
 namespace dropmuon::cuda {
@@ -23,9 +24,6 @@ constexpr std::size_t kLargestFusedSize = 64 * 144;
 constexpr std::size_t kAlign = 64;  // floats
 
 std::size_t aligned(std::size_t count) { return (count + kAlign - 1) / kAlign * kAlign; }
-
-int short_side(const DirectionItem& item) { return std::min(item.rows, item.cols); }
-int long_side(const DirectionItem& item) { return std::max(item.rows, item.cols); }
 
 std::size_t size_of(const DirectionItem& item) {
   return static_cast<std::size_t>(item.rows) * static_cast<std::size_t>(item.cols);
@@ -72,26 +70,10 @@ Polynomials polynomials(const NewtonSchulz& method) {
     result.b[i] = static_cast<float>(method.steps[i].b);
     result.c[i] = static_cast<float>(method.steps[i].c);
   }
-  for (const int step : method.restarts) {
-    if (step > 0 && step < result.steps) result.restarts |= 1U << step;
+  for (int step = 0; step < result.steps; ++step) {
+    if (restarts_before(method, step)) result.restarts |= 1U << step;
   }
   return result;
-}
-
-// Operations in units of n^3, with symmetric products at half price.
-double standard_cost(double ratio, int steps) { return steps * (3.0 * ratio + 1.0); }
-
-double gram_cost(double ratio, const Polynomials& method) {
-  int restarts = 0;
-  for (int i = 1; i < method.steps; ++i) restarts += static_cast<int>(method.restarts >> i & 1U);
-  return 4.0 * method.steps - 3.0 + 3.0 * ratio + 3.0 * (ratio - 1.0) * restarts;
-}
-
-bool takes_gram_form(const DirectionItem& item, const NewtonSchulz& method) {
-  if (method.form != NewtonSchulzForm::automatic) return method.form == NewtonSchulzForm::gram;
-  const double ratio = static_cast<double>(long_side(item)) / short_side(item);
-  const Polynomials steps = polynomials(method);
-  return gram_cost(ratio, steps) < standard_cost(ratio, steps.steps);
 }
 
 // What is done how, and where: the places of all matrices in one workspace. A null workspace gives
@@ -119,7 +101,7 @@ void divide(std::span<const DirectionItem> items, const NewtonSchulz& method, fl
                        .squares = {},
                        .rows = item.rows,
                        .cols = item.cols,
-                       .gram = takes_gram_form(item, method)};
+                       .gram = chosen_form(item, method) == NewtonSchulzForm::gram};
     for (float*& square : iterand.squares) square = take(square_size(item));
     if (is_large(item)) {
       lists.large.push_back(iterand);
@@ -193,16 +175,6 @@ void NewtonSchulzLists::reserve(std::size_t matrices) {
   norms.reserve(matrices);
   iterations.reserve(matrices);
   products.reserve(kMostProducts * matrices);
-}
-
-NewtonSchulzFlops newton_schulz_flops(const DirectionItem& item, const NewtonSchulz& method) {
-  const double n = short_side(item);
-  const double ratio = long_side(item) / n;
-  const Polynomials steps = polynomials(method);
-  return {.full_standard = steps.steps * (4.0 * ratio + 2.0) * n * n * n,
-          .ours = (takes_gram_form(item, method) ? gram_cost(ratio, steps)
-                                                 : standard_cost(ratio, steps.steps)) *
-                  n * n * n};
 }
 
 std::size_t Orthogonalizer::workspace_bytes(std::span<const DirectionItem> items,

@@ -31,15 +31,6 @@ struct LaunchPlan {
   int total() const { return norms + products + fused + large; }
 };
 
-// Operations of one orthogonalization, multiply and add counted separately. `full` computes every
-// product entirely, `ours` is the form the method chooses with symmetric products at half price.
-struct NewtonSchulzFlops {
-  double full_standard = 0.0;
-  double ours = 0.0;
-};
-
-NewtonSchulzFlops newton_schulz_flops(const DirectionItem& item, const NewtonSchulz& method);
-
 // What a run hands to the kernels, kept from run to run so that none allocates.
 struct NewtonSchulzLists {
   std::vector<kernels::FusedItem> fused;  // each matrix is in one of these three
